@@ -1,0 +1,129 @@
+"""The one page the author of an inference adapter reads.
+
+A dialect is a value made of pure functions: bytes in, bytes out, no network, no clock, no event loop. The gateway
+sends, waits, retries, counts and cancels. OpenAI's format is the hub: `encode` turns an OpenAI request into the
+provider's, `decode` and the stream decoder turn the provider's answer into OpenAI's.
+
+An inline dialect also has an `engine`, which runs what serves it and tells where that listens.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from msgspec import Raw, Struct
+
+from adapters.wire.body import Body
+from adapters.wire.errors import GatewayError
+from adapters.wire.usage import Usage
+from config.schema import Operation, Provider
+
+Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+"""Name in lower case and value, as on the wire."""
+
+
+class Target(Struct, frozen=True):
+    """One model at one provider, resolved once when the configuration is loaded."""
+
+    provider: str
+    """The provider's name in the configuration."""
+    model: str
+    """The model as the provider calls it."""
+    model_json: Raw
+    """The same, encoded."""
+    settings: Provider
+    options: Any
+    """`settings.options` as the dialect's own type."""
+
+
+class Encoded(Struct, frozen=True):
+    """A request for the provider, and the parameters that could not go along."""
+
+    body: bytes
+    dropped: tuple[str, ...] = ()
+
+
+class Answer(Struct, frozen=True):
+    """A provider's unary answer in OpenAI's format, and what it says of usage."""
+
+    body: bytes
+    usage: Usage | None = None
+
+
+class StreamDecoder(Protocol):
+    """Turns one provider's stream into OpenAI's, as the bytes come in."""
+
+    usage: Usage | None
+    """What the stream has told so far."""
+    error: GatewayError | None
+    """Set when the provider reports an error inside its stream; what follows is not read."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes cut anywhere; give whole OpenAI frames, or nothing yet."""
+        ...
+
+    def close(self) -> bytes:
+        """The upstream ended: give what is still owed, `[DONE]` included."""
+        ...
+
+
+class Codec(Struct, frozen=True):
+    """One operation in one dialect."""
+
+    url: Callable[[Target, Body], str]
+    """The absolute URL of the request."""
+    encode: Callable[[Body, Target], Encoded]
+    """Raises UnsupportedParameter or BadRequest, naming the parameter."""
+    decode: Callable[[bytes, Target], Answer]
+    """Raises UpstreamError on an answer that is none."""
+    stream: Callable[[Target, Body], StreamDecoder]
+    """A fresh decoder for one answer."""
+
+
+class TokenGrant(Struct, frozen=True):
+    """How to get an access token that expires: a form to post, answered by `access_token` and `expires_in`.
+
+    https://datatracker.ietf.org/doc/html/rfc6749#section-4.4
+    """
+
+    url: str
+    form: dict[str, str]
+
+
+class Engine(Protocol):
+    """What runs an inline dialect's models: processes of its own, supervised."""
+
+    async def ready(self, model: str) -> str:
+        """Wait until the model can answer; give the base URL (`unix:///path/of.sock`) it listens at.
+
+        Raises Overloaded while it can't, BadRequest for a model it does not have.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """End every process it started."""
+        ...
+
+
+class NoOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """The options of a dialect that has none."""
+
+
+class Adapter(Struct, frozen=True):
+    """One dialect: a declaration, not a base class."""
+
+    name: str
+    codecs: Mapping[Operation, Codec]
+    """An operation that is absent is not spoken."""
+    sign: Callable[[Target, str, bytes, str | None], Headers]
+    """Target, URL, body and the secret of the moment to headers."""
+    explain: Callable[[int, Headers, bytes], GatewayError]
+    """An answer over 299 to whose fault it is, whether to retry and when. Reads structure, never prose."""
+    options: type[Struct] = NoOptions
+    """What `options` of a provider with this dialect may hold."""
+    token: Callable[[Provider, Any], TokenGrant | None] | None = None
+    """For dialects whose secret is a token that expires."""
+    signs_each: bool = False
+    """Whether `sign` depends on the URL or the body; where it does not, the gateway keeps its headers."""
+    models_url: Callable[[Target], str] | None = None
+    """Where the provider lists its models, for `isthmus check --reach`."""
+    engine: Callable[[Provider, Any], Engine] | None = None

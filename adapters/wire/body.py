@@ -1,0 +1,127 @@
+"""A client's request body, parsed only as deep as somebody asks."""
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from adapters.wire.errors import BadRequest
+
+_fields = msgspec.json.Decoder(dict[str, Raw])
+_text = msgspec.json.Decoder(str)
+_encode = msgspec.json.Encoder().encode
+_TRUE = b"true"
+
+T = TypeVar("T")
+
+
+class StreamOptions(msgspec.Struct):
+    """The part of `stream_options` that the gateway has business with."""
+
+    include_usage: bool | None = None
+
+
+_stream_options = msgspec.json.Decoder(StreamOptions | None)
+
+
+class Body:
+    """One inference request: its top-level fields as raw bytes, and the three that every door looks at.
+
+    `fields` keeps each value exactly as the client wrote it; whoever changes the request copies the dict first.
+    """
+
+    __slots__ = ("fields", "model", "stream", "wants_usage")
+
+    def __init__(self, fields: dict[str, Raw], model: str, stream: bool, wants_usage: bool) -> None:
+        self.fields = fields
+        self.model = model
+        self.stream = stream
+        self.wants_usage = wants_usage
+        """Whether the client asked for usage in its stream."""
+
+
+def parse(raw: bytes) -> Body:
+    """Read the top level of a request.
+
+    Raises BadRequest on anything but one JSON object with distinct keys, a `model` and a boolean `stream`.
+    """
+    try:
+        fields = _fields.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise _unreadable(raw, error) from None
+    if len(_encode(fields)) != len(raw):
+        _refuse_repeated_keys(raw)
+    model = fields.get("model")
+    if model is None:
+        raise BadRequest("You must provide a 'model' parameter.", param="model", code="missing_required_parameter")
+    stream = False
+    wants_usage = False
+    if (value := fields.get("stream")) is not None:
+        stream = _boolean("stream", value)
+        if stream and (options := fields.get("stream_options")) is not None:
+            wants_usage = _wants_usage(options)
+    return Body(fields, _model_name(model), stream, wants_usage)
+
+
+def decode_field(fields: dict[str, Raw], name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """One field as a type, None where the client left it out. Raises BadRequest naming the field."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    try:
+        return decoder.decode(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"Invalid '{name}': {error}.", param=name, code="invalid_type") from None
+
+
+def _model_name(value: Raw) -> str:
+    try:
+        name = _text.decode(value)
+    except msgspec.DecodeError:
+        raise BadRequest("Invalid type for 'model': expected a string.", param="model", code="invalid_type") from None
+    if not name:
+        raise BadRequest("'model' must not be empty.", param="model", code="invalid_value")
+    return name
+
+
+def _boolean(name: str, value: Raw) -> bool:
+    written = bytes(value)
+    if written == _TRUE:
+        return True
+    if written in (b"false", b"null"):
+        return False
+    raise BadRequest(f"Invalid type for '{name}': expected a boolean.", param=name, code="invalid_type")
+
+
+def _wants_usage(value: Raw) -> bool:
+    try:
+        options = _stream_options.decode(value)
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"Invalid 'stream_options': {error}.", param="stream_options", code="invalid_type") from None
+    return bool(options and options.include_usage)
+
+
+def _unreadable(raw: bytes, error: Exception) -> BadRequest:
+    if not raw.strip():
+        return BadRequest("The request has no body: send a JSON object.", code="missing_body")
+    if isinstance(error, msgspec.ValidationError):
+        return BadRequest("The request body must be a JSON object.", code="invalid_type")
+    return BadRequest(f"We could not parse the JSON body of your request: {error}.", code="invalid_json")
+
+
+def _refuse_repeated_keys(raw: bytes) -> None:
+    """Find a key that stands twice: which of the two counts differs from reader to reader, so none may pass.
+
+    Only bodies with white space or escapes between their fields, or with such a key, come here.
+    """
+    objects: list[list[tuple[str, Any]]] = []
+    try:
+        json.loads(raw, object_pairs_hook=objects.append)
+    except (ValueError, RecursionError):
+        raise BadRequest("We could not parse the JSON body of your request.", code="invalid_json") from None
+    seen: set[str] = set()
+    for name, _ in objects[-1]:  # the outermost object ends last
+        if name in seen:
+            raise BadRequest(f"The key '{name[:64]}' stands twice in the request body.", code="duplicate_key")
+        seen.add(name)

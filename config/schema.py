@@ -1,0 +1,167 @@
+"""What an operator can say in `isthmus.yaml`, as frozen types.
+
+Every field has its default and its unit here; unknown keys are refused. The loader fills the shipped rows in and
+explains mistakes; this file only says what exists. The JSON Schema of the file is made from it.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+Bytes = Annotated[int, Meta(ge=1_024, le=2**31)]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
+Operation = Literal["chat", "completions", "embeddings"]
+
+
+class Timeouts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How long an upstream may take, in seconds."""
+
+    connect: Seconds = 5
+    """Name look-up, TCP and TLS together."""
+    first_byte: Seconds = 300
+    """From the request's last byte to the answer's first: a long prompt or a long unary answer takes this long."""
+    between_chunks: Seconds = 120
+    """Silence inside an answer that has begun."""
+    total: Seconds = 1_800
+    """The whole exchange, queueing included."""
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one gateway accepts, all workers together unless said otherwise."""
+
+    header_bytes: Bytes = 32_768
+    """Request line and headers of one request; more is a 431."""
+    body_bytes: Bytes = 33_554_432
+    """Body of one request; more is a 413."""
+    body_seconds: Seconds = 60
+    """A request has this long to arrive whole; a slower sender gets a 408."""
+    idle_seconds: Seconds = 75
+    """A connection without a request is closed after this long."""
+    connections: Count = 16_384
+    """Open client connections of each worker; more are answered 503 and closed."""
+    concurrent_requests: Count = 4_096
+    """Inference requests in progress; more are answered 503 with Retry-After."""
+    answer_bytes: Bytes = 134_217_728
+    """A unary answer of an upstream; more is a 502."""
+    stream_buffer_bytes: Bytes = 262_144
+    """What is held for one slow reader before the upstream is no longer read."""
+
+
+class ServerTls(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The certificate the gateway shows to its clients; without it, it speaks plain HTTP."""
+
+    cert_file: str
+    key_file: str
+
+
+class Server(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where and how the gateway listens."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
+    """0 takes any free port and prints it."""
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    """Processes that share the port."""
+    drain_seconds: Seconds = 30
+    """After SIGTERM, running requests have this long to finish."""
+    request_log: bool = False
+    """One JSON line on standard error for every request: never a prompt, never a key."""
+    limits: Limits = field(default_factory=Limits)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    """What every provider gets that does not say its own."""
+    tls: ServerTls | None = None
+
+
+class Key(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A key that clients of the gateway may use. Only its SHA-256 is kept once the file is read."""
+
+    name: Name
+    key: Annotated[str, Meta(min_length=8, max_length=512)]
+    """The key itself, or `sha256:` and the 64 hex digits of its digest."""
+    models: list[str] = field(default_factory=lambda: ["*"])
+    """Names it may ask for; `*` stands for any run of characters (`openai/*`)."""
+
+
+class Tls(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a provider's certificate is judged and which one it is shown."""
+
+    ca_file: str | None = None
+    """Authorities to trust instead of the system's."""
+    cert_file: str | None = None
+    """The client certificate."""
+    key_file: str | None = None
+    server_name: str | None = None
+    """The name in the certificate, where it is not the host of `base_url`."""
+
+
+class EmbeddingsLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a provider takes in one embeddings request."""
+
+    max_inputs: Count | None = None
+    token_input: bool = True
+    """Whether `input` may hold token ids instead of text."""
+
+
+class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A service or inline implementation. A name that is also a shipped row starts from that row."""
+
+    extends: str | None = None
+    """The shipped row to start from, where the name is another."""
+    dialect: str = "openai"
+    base_url: str | None = None
+    api_key: str | None = None
+    auth: str = "bearer"
+    """`bearer`, `none`, or `header:<name>`: how the key travels."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Sent with every request."""
+    forward_headers: list[str] = field(default_factory=list)
+    """Headers of the client that go on to the provider, in lower case."""
+    operations: list[Operation] = field(default_factory=lambda: ["chat", "completions", "embeddings"])
+    rename: dict[str, str] = field(default_factory=dict)
+    """Parameters that the provider knows under another name: `{max_completion_tokens: max_tokens}`."""
+    unsupported: list[str] = field(default_factory=list)
+    """Parameters that the provider refuses or ignores: dropped and reported, or refused."""
+    on_unsupported: Literal["report", "refuse"] = "report"
+    stream_usage: Literal["ask", "sent", "never"] = "ask"
+    """`ask`: streams tell usage when `stream_options.include_usage` asks; `sent`: they tell it unasked and refuse the
+    parameter; `never`: they do not tell it, and the gateway counts."""
+    embeddings: EmbeddingsLimits = field(default_factory=EmbeddingsLimits)
+    timeouts: Timeouts | None = None
+    connections: Count = 512
+    """Open connections to this provider, from each worker; further requests wait."""
+    queue: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_024
+    """Requests that may wait for a connection; more are answered 503."""
+    tls: Tls = field(default_factory=Tls)
+    proxy: str | None = None
+    """An HTTP proxy for this provider. Without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY count."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """What only this dialect knows; checked against the dialect's own type."""
+    docs: str | None = None
+    """Where the facts of a shipped row were read."""
+
+
+class Deployment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One model at one provider."""
+
+    provider: str
+    model: Annotated[str, Meta(min_length=1)]
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A name that clients ask for, and the deployments that answer it."""
+
+    deployments: Annotated[list[Deployment], Meta(min_length=1)]
+    strategy: Literal["ordered"] = "ordered"
+    """`ordered`: the first that answers; the next after a fault that is not the client's."""
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole of `isthmus.yaml`."""
+
+    server: Server = field(default_factory=Server)
+    keys: list[Key] = field(default_factory=list)
+    providers: dict[Name, Provider] = field(default_factory=dict)
+    models: dict[str, Model] = field(default_factory=dict)
+    """Without any, `provider/model` reaches every model of every provider; with some, only these and that form."""
