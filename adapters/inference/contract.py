@@ -8,6 +8,7 @@ An inline dialect also has an `engine`, which runs what serves it and tells wher
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from msgspec import Raw, Struct
@@ -126,4 +127,5 @@ class Adapter(Struct, frozen=True):
     """Whether `sign` depends on the URL or the body; where it does not, the gateway keeps its headers."""
     models_url: Callable[[Target], str] | None = None
     """Where the provider lists its models, for `isthmus check --reach`."""
-    engine: Callable[[Provider, Any], Engine] | None = None
+    engine: Callable[[str, Any, Path], Engine] | None = None
+    """Provider's name, options and a folder for sockets and locks to what runs an inline dialect's models."""
