@@ -11,8 +11,29 @@ from msgspec import Meta, Struct, field
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Bytes = Annotated[int, Meta(ge=1_024, le=2**31)]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)",  # Python's $ would let a line break follow
+        max_length=128,
+        description="up to 128 letters, digits, dots, hyphens and underscores, the first a letter or a digit",
+    ),
+]
+File = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="a file that can be read; a relative name starts at the folder of the configuration",
+        extra={"file": True},
+    ),
+]
 Operation = Literal["chat", "completions", "embeddings"]
+
+
+def _shown(struct: Struct, secrets: tuple[str, ...]) -> list[tuple[str, Any]]:
+    """Fields for a `repr`, without what must not reach a log or a traceback."""
+    values = {name: getattr(struct, name) for name in struct.__struct_fields__}
+    return [(name, "<secret>" if value and name in secrets else value) for name, value in values.items()]
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,8 +73,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class ServerTls(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The certificate the gateway shows to its clients; without it, it speaks plain HTTP."""
 
-    cert_file: str
-    key_file: str
+    cert_file: File
+    key_file: File
 
 
 class Server(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,15 +104,21 @@ class Key(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     models: list[str] = field(default_factory=lambda: ["*"])
     """Names it may ask for; `*` stands for any run of characters (`openai/*`)."""
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return _shown(self, ("key",))
+
+    def __repr__(self) -> str:
+        return f"Key({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
 
 class Tls(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How a provider's certificate is judged and which one it is shown."""
 
-    ca_file: str | None = None
+    ca_file: File | None = None
     """Authorities to trust instead of the system's."""
-    cert_file: str | None = None
+    cert_file: File | None = None
     """The client certificate."""
-    key_file: str | None = None
+    key_file: File | None = None
     server_name: str | None = None
     """The name in the certificate, where it is not the host of `base_url`."""
 
@@ -140,6 +167,12 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What only this dialect knows; checked against the dialect's own type."""
     docs: str | None = None
     """Where the facts of a shipped row were read."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return _shown(self, ("api_key", "headers", "proxy", "options"))
+
+    def __repr__(self) -> str:
+        return f"Provider({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 class Deployment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

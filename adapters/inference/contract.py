@@ -125,7 +125,9 @@ class Adapter(Struct, frozen=True):
     """For dialects whose secret is a token that expires."""
     signs_each: bool = False
     """Whether `sign` depends on the URL or the body; where it does not, the gateway keeps its headers."""
-    models_url: Callable[[Target], str] | None = None
-    """Where the provider lists its models, for `isthmus check --reach`."""
+    models_url: Callable[[Provider, Any], str] | None = None
+    """Where the provider lists its models in OpenAI's shape (its settings and options to a URL)."""
+    models: Callable[[Any], Sequence[str]] | None = None
+    """For inline dialects: the names of the models that its options give it."""
     engine: Callable[[str, Any, Path], Engine] | None = None
     """Provider's name, options and a folder for sockets and locks to what runs an inline dialect's models."""

@@ -5,7 +5,8 @@
     ├── Unauthorized 401          no key, or one nobody knows
     ├── Forbidden 403             a known key without the right
     ├── UnknownModel 404
-    ├── NotFound 404 / MethodNotAllowed 405 / RequestTimeout 408 / TooLarge 413 / HeadersTooLarge 431
+    ├── NotFound 404 / MethodNotAllowed 405 / RequestTimeout 408
+    ├── TooLarge 413 / UnsupportedMediaType 415 / HeadersTooLarge 431
     ├── Overloaded 503            this gateway has no room, comes with Retry-After
     └── UpstreamError             the provider's status; 502 where it has none
         ├── UpstreamUnreachable 502
@@ -116,6 +117,14 @@ class TooLarge(GatewayError):
     status = 413
     type = "invalid_request_error"
     code = "request_too_large"
+
+
+class UnsupportedMediaType(GatewayError):
+    """The body is not plain JSON."""
+
+    status = 415
+    type = "invalid_request_error"
+    code = "unsupported_media_type"
 
 
 class HeadersTooLarge(GatewayError):

@@ -1,5 +1,8 @@
 """Tokens of one call, by class."""
 
+from typing import Any
+
+import msgspec
 from msgspec import Struct
 
 
@@ -12,3 +15,58 @@ class Usage(Struct, frozen=True):
     reasoning_tokens: int = 0
     estimated: bool = False
     """Counted by the gateway, because the provider did not say."""
+
+
+class _Told(Struct):
+    """A `usage` object in OpenAI's format; the last two are where DeepSeek and Together count cached tokens.
+
+    https://api-docs.deepseek.com/api/create-chat-completion
+    """
+
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    total_tokens: Any = None
+    prompt_tokens_details: Any = None
+    completion_tokens_details: Any = None
+    prompt_cache_hit_tokens: Any = None
+    cached_tokens: Any = None
+
+
+_told = msgspec.json.Decoder(_Told)
+
+
+def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
+    """Read a `usage` object in OpenAI's format; None where it tells neither the prompt's nor the completion's tokens.
+
+    A count that is missing, null or of a wrong type is 0.
+    """
+    try:
+        told = _told.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    prompt = _count(told.prompt_tokens)
+    completion = _count(told.completion_tokens)
+    if prompt is None and completion is None:
+        return None
+    prompt, completion = prompt or 0, completion or 0
+    cached = (
+        _detail(told.prompt_tokens_details, "cached_tokens")
+        or _count(told.prompt_cache_hit_tokens)
+        or _count(told.cached_tokens)
+        or 0
+    )
+    reasoning = _detail(told.completion_tokens_details, "reasoning_tokens")
+    # xAI leaves reasoning out of the completion's tokens; only the total has it.
+    if reasoning and _count(told.total_tokens) == prompt + completion + reasoning:
+        completion += reasoning
+    return Usage(prompt, completion, cached, reasoning)
+
+
+def _count(value: object) -> int | None:
+    if type(value) is int or type(value) is float:
+        return int(value) if value >= 0 else None
+    return None
+
+
+def _detail(details: object, name: str) -> int:
+    return _count(details.get(name)) or 0 if isinstance(details, dict) else 0

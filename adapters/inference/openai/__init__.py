@@ -1,0 +1,61 @@
+"""OpenAI's own dialect, and that of every provider that speaks it."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from adapters.inference.contract import Adapter, Codec, Headers, NoOptions, Target
+from adapters.inference.openai.errors import explain
+from adapters.inference.openai.request import encode, encode_embeddings
+from adapters.inference.openai.response import decode
+from adapters.inference.openai.stream import Stream
+from adapters.wire.body import Body
+from config.schema import Provider
+
+_HEADER_AUTH = "header:"
+
+
+def at(path: str) -> Callable[[Target, Body], str]:
+    """The URL function of an operation that is served at a path under `base_url`."""
+
+    def url(target: Target, body: Body) -> str:
+        return join(target.settings.base_url or "", path)
+
+    return url
+
+
+@lru_cache(maxsize=1_024)
+def join(base_url: str, path: str) -> str:
+    """A path under a base URL, which may end in a slash and may have a query."""
+    base, mark, query = base_url.partition("?")
+    return base.rstrip("/") + path + mark + query
+
+
+def sign(target: Target, url: str, body: bytes, secret: str | None) -> Headers:
+    """The key as `auth` says, and the provider's own headers, which win over it."""
+    settings = target.settings
+    headers: dict[bytes, bytes] = {}
+    if secret and settings.auth == "bearer":
+        headers[b"authorization"] = b"Bearer " + secret.encode()
+    elif secret and settings.auth.startswith(_HEADER_AUTH):
+        headers[settings.auth.removeprefix(_HEADER_AUTH).lower().encode()] = secret.encode()
+    for name, value in settings.headers.items():
+        headers[name.lower().encode()] = value.encode()
+    return list(headers.items())
+
+
+def models_url(settings: Provider, options: NoOptions) -> str:
+    """Where the provider lists its models."""
+    return join(settings.base_url or "", "/models")
+
+
+ADAPTER = Adapter(
+    name="openai",
+    codecs={
+        "chat": Codec(at("/chat/completions"), encode, decode, Stream),
+        "completions": Codec(at("/completions"), encode, decode, Stream),
+        "embeddings": Codec(at("/embeddings"), encode_embeddings, decode, Stream),
+    },
+    sign=sign,
+    explain=explain,
+    models_url=models_url,
+)

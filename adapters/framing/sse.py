@@ -1,0 +1,111 @@
+"""Server-sent events: cut a byte stream into whole frames, read one, write one.
+
+A frame is everything up to and with its blank line, as it was written; a line ends in LF, CRLF or CR.
+https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+"""
+
+import re
+from typing import NamedTuple
+
+FRAME_MAX = 8 * 1024 * 1024
+"""Bytes of one frame that are held while its end is awaited."""
+
+_BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+# A CR that ends what has come so far may be half of a CRLF: the frame is whole when the next byte is in.
+_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
+_LONGEST_CUT = 3  # bytes of a blank line that may have come before the rest of it
+
+
+class FrameTooLarge(Exception):
+    """A frame does not end within the bound."""
+
+
+class Event(NamedTuple):
+    """What a frame says."""
+
+    name: bytes
+    data: bytes | None
+    """Its data lines joined by LF, None where it has none."""
+
+
+class Framer:
+    """Lets whole frames through and holds the one that is still coming in."""
+
+    __slots__ = ("_held", "_limit")
+
+    def __init__(self, limit: int = FRAME_MAX) -> None:
+        self._held = bytearray()
+        self._limit = limit
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes cut anywhere; give the frames that are whole, byte for byte, or nothing yet.
+
+        Raises FrameTooLarge once the frame that is held is over the limit.
+        """
+        held = self._held
+        if not held and data.endswith(b"\n\n") and b"\r" not in data:
+            return data
+        if len(held) > self._limit:
+            raise FrameTooLarge
+        start = max(0, len(held) - _LONGEST_CUT)
+        held += data
+        end = _last_frame_end(held, start)
+        whole = bytes(held[:end])
+        del held[:end]
+        return whole
+
+    def close(self) -> bytes:
+        """Give the frame that never ended; nothing where the stream ended on a whole one."""
+        rest = bytes(self._held)
+        self._held.clear()
+        return rest
+
+
+def split(frames: bytes) -> list[bytes]:
+    """Cut what `Framer.feed` gave into single frames."""
+    parts = []
+    start = 0
+    for blank in _BLANK_LINE.finditer(frames):
+        parts.append(frames[start : blank.end()])
+        start = blank.end()
+    if start < len(frames):
+        parts.append(frames[start:])
+    return parts
+
+
+def parse(frame: bytes) -> Event:
+    """Read one frame; comments and fields other than `event` and `data` are left out."""
+    name = b""
+    data: list[bytes] = []
+    for line in _lines(frame):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.removeprefix(b" ")
+    return Event(name, b"\n".join(data) if data else None)
+
+
+def write(data: bytes) -> bytes:
+    """A frame with this data."""
+    return b"".join(b"data: " + line + b"\n" for line in _LINE_END.split(data)) + b"\n"
+
+
+def with_data(frame: bytes, data: bytes) -> bytes:
+    """The same frame with other data; its comments and other fields come first."""
+    kept = (line + b"\n" for line in _lines(frame) if line and line.partition(b":")[0] != b"data")
+    return b"".join(kept) + write(data)
+
+
+def _lines(frame: bytes) -> list[bytes]:
+    return _LINE_END.split(frame.removeprefix(_BOM))
+
+
+def _last_frame_end(buffer: bytearray, start: int) -> int:
+    if buffer.find(b"\r", start) < 0:
+        return buffer.rfind(b"\n\n", start) + 2 if buffer.find(b"\n\n", start) >= 0 else 0
+    end = 0
+    for blank in _BLANK_LINE.finditer(buffer, start):
+        end = blank.end()
+    return end

@@ -1,0 +1,180 @@
+"""Streams in OpenAI's format: frames go on as they came; usage, errors and the end are seen to.
+
+What a client sees of usage is what OpenAI promises, whatever the provider does: nothing unless it asked, and one last
+chunk without choices if it did. https://platform.openai.com/docs/api-reference/chat/create#chat-create-stream_options
+A client that did not ask still sees what the provider sends without being asked.
+"""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from adapters.framing import sse
+from adapters.inference.contract import Target
+from adapters.inference.openai.errors import explain_inside
+from adapters.inference.openai.response import tells_error
+from adapters.wire.body import Body
+from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.redaction import redact
+from adapters.wire.usage import Usage, read_usage
+
+_DONE = b"data: [DONE]\n\n"
+_NULL = Raw(b"null")
+_NO_CHOICES = (Raw(b"[]"), Raw(b"null"), Raw())
+# The null that `include_usage` adds to every chunk, where it stands last and where OpenAI puts it. A quote inside a
+# string is escaped, so these bytes are a member and never a text.
+_LAST_NULL = (b',"usage":null}\n\n', b"}\n\n")
+_OPENAI_NULL = (b'}],"usage":null,"obfuscation":"', b'}],"obfuscation":"')
+_PASSED_NULL = (b'"usage":null', b'"-----":null')
+_USAGE_CHUNK_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
+
+
+class _Groq(Struct):
+    usage: Raw = Raw()
+
+
+class _Chunk(Struct):
+    """What the gateway looks at in a chunk."""
+
+    choices: Raw = Raw()
+    error: Raw = Raw()
+    object: Raw = Raw()
+    usage: Raw = Raw()
+    x_groq: Raw = Raw()
+
+
+_chunk = msgspec.json.Decoder(_Chunk)
+_groq = msgspec.json.Decoder(_Groq)
+_fields = msgspec.json.Decoder(dict[str, Raw])
+_encode = msgspec.json.Encoder().encode
+
+
+class Stream:
+    """An answer on its way; looks only into frames that have something to tell."""
+
+    __slots__ = ("_ended", "_framer", "_hides", "_owed", "_secret", "_wanted", "error", "usage")
+
+    def __init__(self, target: Target, body: Body) -> None:
+        self.usage: Usage | None = None
+        self.error: GatewayError | None = None
+        self._framer = sse.Framer()
+        self._secret = target.settings.api_key
+        self._wanted = body.wants_usage
+        self._hides = not body.wants_usage and target.settings.stream_usage == "ask"
+        self._owed = b""
+        """The chunk with usage that the client gets at the end."""
+        self._ended = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes cut anywhere; give the frames that are whole."""
+        if self._ended:
+            return b""
+        try:
+            frames = self._framer.feed(data)
+        except sse.FrameTooLarge:
+            return self._fail(UpstreamError("The provider's stream has an event that is too large."))
+        if self._hides and b'"usage":null' in frames:
+            frames = frames.replace(*_LAST_NULL).replace(*_OPENAI_NULL)
+        usage = frames.find(b'"usage"')
+        if usage >= 0 and not self._hides:
+            usage = frames.replace(*_PASSED_NULL).find(b'"usage"')
+        error = frames.find(b"error")
+        done = frames.find(b"[DONE]")
+        if usage < 0 and error < 0 and done < 0:
+            return frames
+        blank = frames.rfind(b"\n\n", 0, min(at for at in (usage, error, done) if at >= 0))
+        start = blank + 2 if blank >= 0 else 0
+        return frames[:start] + b"".join(map(self._frame, sse.split(frames[start:])))
+
+    def close(self) -> bytes:
+        """The upstream ended: give the frame it left open, the usage that is owed and `[DONE]`."""
+        if self._ended:
+            return b""
+        last = self._framer.close()
+        if not last.strip() or last.lstrip().startswith(b":"):
+            return self._finish(_DONE)
+        data = sse.parse(last).data
+        if data is None or not (data.strip() == b"[DONE]" or _is_object(data)):
+            return self._fail(UpstreamError("The provider's stream ended in the middle of an event."))
+        shown = self._frame(last.rstrip(b"\r\n") + b"\n\n")
+        return shown if self._ended else shown + self._finish(_DONE)
+
+    def _frame(self, frame: bytes) -> bytes:
+        """What the client gets for one frame."""
+        if self._ended:
+            return b""
+        if frame == _DONE:
+            return self._finish(frame)
+        event = sse.parse(frame)
+        if event.data is None:
+            return frame
+        if event.data.strip() == b"[DONE]":
+            return self._finish(frame)
+        try:
+            chunk = _chunk.decode(event.data)
+        except (msgspec.DecodeError, RecursionError):
+            return self._fail(explain_inside(event.data)) if event.name == b"error" else frame
+        if event.name == b"error" or tells_error(chunk.error) or bytes(chunk.object) == b'"error"':
+            return self._fail(explain_inside(event.data))
+        return self._metered(frame, event.data, chunk)
+
+    def _metered(self, frame: bytes, data: bytes, chunk: _Chunk) -> bytes:
+        """Read a chunk's usage, and show the client what it should see of it."""
+        told = chunk.usage if chunk.usage and chunk.usage != _NULL else _groq_usage(chunk.x_groq)
+        if told:
+            self.usage = read_usage(told) or self.usage
+        alone = chunk.choices in _NO_CHOICES
+        if self._hides and chunk.usage == _NULL:
+            return sse.with_data(frame, _without_usage(data))
+        if self._hides and chunk.usage and alone:
+            return b""
+        if not self._wanted or not told:
+            return frame
+        if alone:
+            self._wanted = False
+            self._owed = b""
+            return frame
+        self._owed = sse.write(_usage_chunk(data, told))
+        return sse.with_data(frame, _with_usage_null(data)) if chunk.usage else frame
+
+    def _finish(self, done: bytes) -> bytes:
+        self._ended = True
+        return self._owed + done
+
+    def _fail(self, error: UpstreamError) -> bytes:
+        redact(error, self._secret)
+        self.error = error
+        self._ended = True
+        return sse.write(error.body())
+
+
+def _groq_usage(raw: Raw) -> Raw:
+    """Groq tells usage unasked in a member of its own: https://console.groq.com/docs/api-reference#chat-create."""
+    try:
+        return _groq.decode(raw).usage if raw else raw
+    except msgspec.DecodeError:
+        return Raw()
+
+
+def _without_usage(data: bytes) -> bytes:
+    fields = _fields.decode(data)
+    del fields["usage"]
+    return _encode(fields)
+
+
+def _with_usage_null(data: bytes) -> bytes:
+    return _encode(_fields.decode(data) | {"usage": _NULL})
+
+
+def _usage_chunk(data: bytes, usage: Raw) -> bytes:
+    """The last chunk as OpenAI writes it, from the one in which the provider told usage."""
+    fields = _fields.decode(data)
+    head = {name: fields[name] for name in _USAGE_CHUNK_FIELDS if name in fields}
+    return _encode(head | {"choices": _NO_CHOICES[0], "usage": usage})
+
+
+def _is_object(data: bytes) -> bool:
+    try:
+        _chunk.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

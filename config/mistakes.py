@@ -1,0 +1,83 @@
+"""What is wrong in a configuration, as values and as a report for a terminal."""
+
+import difflib
+import json
+import re
+import textwrap
+from collections.abc import Collection, Iterable
+
+from msgspec import Struct
+
+from config.tree import Path
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_SHOWN = 50
+
+
+class Mistake(Struct, frozen=True, kw_only=True):
+    """One thing to put right. Lines and columns count from 1; without them it is not in the file's text."""
+
+    path: str
+    problem: str
+    line: int | None = None
+    column: int | None = None
+    found: str | None = None
+    allowed: str | None = None
+    nearest: str | None = None
+    excerpt: str | None = None
+    """The source line with a caret under the place; only words that can't be secret are left in it."""
+
+
+class ConfigError(Exception):
+    """A configuration that can't be used, with all its mistakes. `str()` is the report for a terminal."""
+
+    def __init__(self, name: str, mistakes: Iterable[Mistake]) -> None:
+        self.name = name
+        self.mistakes = tuple(mistakes)
+        super().__init__(name, self.mistakes)
+
+    def __str__(self) -> str:
+        count = len(self.mistakes)
+        head = f"{self.name} has {'a mistake' if count == 1 else f'{count} mistakes'}:"
+        shown = [render(self.name, mistake) for mistake in self.mistakes[:_SHOWN]]
+        more = [f"and {count - _SHOWN} more"] if count > _SHOWN else []
+        return "\n\n".join([head, *shown, *more])
+
+
+def nearest(word: str, known: Collection[str], at_least: float = 0.6) -> str | None:
+    """The known word that was probably meant, from 0 for any to 1 for the same."""
+    by_form = {_form(each): each for each in known}
+    close = difflib.get_close_matches(_form(word), by_form, n=1, cutoff=at_least)
+    return by_form[close[0]] if close else None
+
+
+def path_text(path: Path) -> str:
+    """`models.fast.deployments[1].provider`; names with other characters stand in brackets and quotes."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _PLAIN_NAME.fullmatch(step):
+            text += f".{step}"
+        else:
+            text += f"[{json.dumps(step, ensure_ascii=False)}]"
+    return text.removeprefix(".")
+
+
+def render(name: str, mistake: Mistake) -> str:
+    """One mistake as lines for a terminal."""
+    where = f"{name}:{mistake.line}:{mistake.column}" if mistake.line else name
+    lines = [": ".join(part for part in (where, mistake.path, mistake.problem) if part)]
+    if mistake.excerpt:
+        lines.append(textwrap.indent(mistake.excerpt, "    | "))
+    if mistake.found:
+        lines.append(f"    found:    {mistake.found}")
+    if mistake.allowed:
+        lines.append(textwrap.fill(f"    allowed:  {mistake.allowed}", 110, subsequent_indent=" " * 14))
+    if mistake.nearest:
+        lines.append(f"    did you mean {mistake.nearest}?")
+    return "\n".join(lines)
+
+
+def _form(word: str) -> str:
+    return word.casefold().replace("-", "_")

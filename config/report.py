@@ -1,0 +1,55 @@
+"""Collects the mistakes of one file."""
+
+from config.mistakes import ConfigError, Mistake, path_text
+from config.redaction import excerpt, show
+from config.tree import Node, Path, Place, Scalar, locate, node_at
+
+
+class Report:
+    """Collects mistakes. A path is reported once: what follows from a mistake is not one more."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.root: Node | None = None
+        """The tree in which paths are looked up for their places."""
+        self._lines = text.splitlines()
+        self._mistakes: dict[Path, Mistake] = {}
+
+    def add(
+        self,
+        path: Path,
+        problem: str,
+        *,
+        place: Place | None = None,
+        found: str | None = None,
+        allowed: str | None = None,
+        nearest: str | None = None,
+    ) -> None:
+        """Take a mistake. `found` must be safe to show; without it, what stands at `path` is shown."""
+        if path in self._mistakes:
+            return
+        node = node_at(self.root, path)
+        if found is None and isinstance(node, Scalar):
+            found = show(node, path)
+        place = place or locate(self.root, path)
+        self._mistakes[path] = Mistake(
+            path=path_text(path),
+            problem=problem,
+            line=place and place.line,
+            column=place and place.column,
+            found=found,
+            allowed=allowed,
+            nearest=nearest,
+            excerpt=place and self._excerpt(place, {*map(str, path), found or ""}),
+        )
+
+    def raise_if_any(self) -> None:
+        """Raises ConfigError, in the order of the file, if something was added."""
+        if self._mistakes:
+            in_order = sorted(self._mistakes.values(), key=lambda each: (each.line or 0, each.column or 0))
+            raise ConfigError(self.name, in_order)
+
+    def _excerpt(self, place: Place, shown: set[str]) -> str | None:
+        if place.line > len(self._lines):
+            return None
+        return excerpt(self._lines[place.line - 1], place.column, shown)

@@ -1,0 +1,105 @@
+"""What one part of a configuration means for another: the checks that no type can say.
+
+Where a list may have lost items with mistakes of their own, the tree is read instead, so that indices stay right.
+"""
+
+import hashlib
+import re
+
+from config.catalogue import catalogue
+from config.check import plain
+from config.files import check_tls
+from config.http_syntax import is_host, is_loopback
+from config.mistakes import nearest
+from config.provider_rules import check_provider
+from config.redaction import show_text
+from config.report import Report
+from config.schema import Config, Server
+from config.tree import Mapping, Scalar, as_mapping, items_at, names_at, text_at
+
+_DIGEST = re.compile(r"sha256:[0-9a-fA-F]{64}")
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
+
+
+def check_rules(config: Config, tree: Mapping, report: Report) -> None:
+    """Add every mistake between the parts of a configuration whose parts have the right types."""
+    guarded = "keys" in tree.entries and plain(tree.entries["keys"]) not in (None, [])
+    _check_server(config.server, guarded, report)
+    if not names_at(tree, "providers"):
+        report.add(("providers",), "no provider is configured", allowed="at least one, for example `openai: {}`")
+    for name, provider in config.providers.items():
+        node = as_mapping(as_mapping(tree.entries["providers"]).entries[name])
+        check_provider(name, provider, node, guarded, report)
+    _check_keys(tree, report)
+    _check_models(tree, report)
+
+
+def _check_server(server: Server, guarded: bool, report: Report) -> None:
+    path = ("server", "host")
+    if not is_host(server.host):
+        allowed = "an IP address or a name; 0.0.0.0 or :: for every address of this machine"
+        report.add(path, "no server can listen here", allowed=allowed)
+    elif not is_loopback(server.host) and not guarded:
+        problem = "without keys, anyone who reaches this address could use the providers"
+        report.add(path, problem, allowed="keys, or 127.0.0.1")
+    if server.tls:
+        check_tls(server.tls, report, ("server", "tls"))
+
+
+def _check_keys(tree: Mapping, report: Report) -> None:
+    names: dict[str, int] = {}
+    digests: dict[str, int] = {}
+    for index, node in enumerate(items_at(tree, "keys")):
+        path = ("keys", index)
+        if name := text_at(node, "name"):
+            first = names.setdefault(name, index)
+            if first != index:
+                report.add((*path, "name"), f"keys[{first}] has this name")
+        if key := text_at(node, "key"):
+            first = digests.setdefault(_digest(key), index)
+            if first != index:
+                report.add((*path, "key"), f"keys[{first}] is the same key")
+            elif key.startswith("sha256:") and not _DIGEST.fullmatch(key):
+                report.add((*path, "key"), "sha256: stands before the 64 hex digits of a key's digest")
+            elif not _SENDABLE.fullmatch(key):
+                allowed = "ASCII letters, digits and punctuation, as clients send it in a header"
+                report.add((*path, "key"), "no client could send this key", allowed=allowed)
+        for place, pattern in enumerate(items_at(node, "models")):
+            if isinstance(pattern, Scalar) and pattern.kind == "text":
+                _check_pattern(pattern.text, tree, report, (*path, "models", place))
+
+
+def _check_pattern(pattern: str, tree: Mapping, report: Report, path: tuple[str | int, ...]) -> None:
+    """A name in a key's `models` that nothing answers to would lock its holder out without a word."""
+    models, providers = names_at(tree, "models"), names_at(tree, "providers")
+    if "*" in pattern or pattern in models or pattern.partition("/")[0] in providers:
+        return
+    known = [*models, *(f"{name}/*" for name in providers)]
+    problem, allowed, close = "there is no such model", ", ".join(["*", *known]), nearest(pattern, known)
+    report.add(path, problem, allowed=allowed, nearest=close)
+
+
+def _check_models(tree: Mapping, report: Report) -> None:
+    providers = names_at(tree, "providers")
+    section = as_mapping(tree.entries.get("models"))
+    for name, model in section.entries.items():
+        path = ("models", name)
+        provider, slash, rest = name.partition("/")
+        if slash and provider in providers:
+            problem = f"this name already means the model {show_text(rest)} of the provider {provider}"
+            report.add(path, problem, place=section.key_places[name])
+        elif not name.isprintable() or name != name.strip():
+            report.add(
+                path, "a name has no spaces at its ends and no control characters", place=section.key_places[name]
+            )
+        for index, deployment in enumerate(items_at(model, "deployments")):
+            named = text_at(deployment, "provider")
+            if named is not None and providers and named not in providers:
+                where = (*path, "deployments", index, "provider")
+                close = nearest(named, [*providers, *catalogue().entries])
+                allowed = ", ".join([*providers, "or a shipped one"])
+                report.add(where, "there is no such provider", allowed=allowed, nearest=close)
+
+
+def _digest(key: str) -> str:
+    return key[7:].lower() if _DIGEST.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()

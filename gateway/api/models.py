@@ -1,0 +1,75 @@
+"""GET /v1/models and /v1/models/{id}: what a caller may ask for."""
+
+import time
+from typing import Any
+
+import msgspec
+from litestar import Request, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response
+
+from adapters.wire.errors import UnknownModel
+from gateway.api.inference import request_id_of
+from gateway.auth import Caller
+from gateway.onion import Live, Onion
+
+_STARTED = int(time.time())
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A model, as OpenAI describes one."""
+
+    id: str
+    owned_by: str
+    created: int = _STARTED
+    object: str = "model"
+
+
+class ModelList(msgspec.Struct, frozen=True):
+    """A list of models, as OpenAI sends one."""
+
+    data: list[Model]
+    object: str = "list"
+
+
+def model_doors(live: Live) -> list[HTTPRouteHandler]:
+    """The two doors, over what `live` holds."""
+
+    @get("/v1/models")
+    async def list_models(request: Request[Any, Any, Any]) -> Response[bytes]:
+        onion = live.onion
+        caller, request_id = _who(onion, request)
+        return _json(ModelList(await _known(onion, caller)), request_id)
+
+    @get("/v1/models/{model_id:path}")
+    async def get_model(request: Request[Any, Any, Any], model_id: str) -> Response[bytes]:
+        onion = live.onion
+        caller, request_id = _who(onion, request)
+        name = model_id.removeprefix("/")
+        route = onion.routes.find(name)
+        if not caller.allows(name):
+            raise UnknownModel(onion.routes.unknown(name), param="model")
+        return _json(Model(name, route.targets[0].provider), request_id)
+
+    return [list_models, get_model]
+
+
+def _who(onion: Onion, request: Request[Any, Any, Any]) -> tuple[Caller, bytes]:
+    headers = dict(request.scope["headers"])
+    return onion.keyring.identify(headers), request_id_of(headers)
+
+
+async def _known(onion: Onion, caller: Caller) -> list[Model]:
+    """The configured names; without any, what each provider says it has."""
+    models = [Model(name, onion.routes.find(name).targets[0].provider) for name in onion.routes.names]
+    if not models:
+        models = [Model(f"{provider}/{name}", provider) for provider, name in await onion.catalogue.names()]
+    return [model for model in models if caller.allows(model.id)]
+
+
+def _json(content: msgspec.Struct, request_id: bytes) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(content),
+        media_type="application/json",
+        headers={"x-request-id": request_id.decode("latin-1")},
+    )

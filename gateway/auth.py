@@ -1,0 +1,85 @@
+"""Who calls: a key to the caller it stands for. Keys are kept as digests only and compared in constant time."""
+
+import hashlib
+import hmac
+from fnmatch import fnmatchcase
+
+from adapters.wire.errors import Forbidden, Unauthorized
+from config.schema import Key
+
+_DIGEST_PREFIX = "sha256:"
+
+
+class Caller:
+    """The identity behind a key, and the models it may ask for."""
+
+    __slots__ = ("_allowed", "_patterns", "name")
+
+    def __init__(self, name: str, models: list[str]) -> None:
+        self.name = name
+        self._patterns = tuple(models)
+        self._allowed = "*" in models
+
+    def allows(self, model: str) -> bool:
+        """Whether this caller may ask for a model by that name."""
+        return self._allowed or any(fnmatchcase(model, pattern) for pattern in self._patterns)
+
+    def check(self, model: str) -> None:
+        """Raise Forbidden unless the model is allowed."""
+        if not self.allows(model):
+            raise Forbidden(
+                f"The key '{self.name}' may not use the model '{model}'.", param="model", code="model_not_allowed"
+            )
+
+
+ANYBODY = Caller("anybody", ["*"])
+"""The caller of a gateway without keys, which listens on loopback only."""
+
+
+class Keyring:
+    """Every key the gateway knows."""
+
+    __slots__ = ("_callers",)
+
+    def __init__(self, keys: list[Key]) -> None:
+        self._callers: dict[bytes, list[tuple[bytes, Caller]]] = {}
+        for key in keys:
+            digest = _digest_of(key.key)
+            self._callers.setdefault(digest[:2], []).append((digest, Caller(key.name, key.models)))
+
+    def identify(self, headers: dict[bytes, bytes]) -> Caller:
+        """The caller that a request's headers name.
+
+        Raises Unauthorized. A digest's first bytes choose whom to compare with: they tell nothing about a key.
+        """
+        if not self._callers:
+            return ANYBODY
+        presented = _presented(headers)
+        if presented is None:
+            raise Unauthorized(
+                "You didn't provide an API key. Send it as 'Authorization: Bearer YOUR_KEY'.",
+                headers=((b"www-authenticate", b"Bearer"),),
+                code="missing_api_key",
+            )
+        digest = hashlib.sha256(presented).digest()
+        for known, caller in self._callers.get(digest[:2], ()):
+            if hmac.compare_digest(known, digest):
+                return caller
+        raise Unauthorized(
+            "Incorrect API key provided. Ask whoever runs this gateway for one.",
+            headers=((b"www-authenticate", b"Bearer"),),
+        )
+
+
+def _presented(headers: dict[bytes, bytes]) -> bytes | None:
+    authorization = headers.get(b"authorization")
+    if authorization is not None:
+        scheme, _, secret = authorization.partition(b" ")
+        return secret.strip() if scheme.lower() == b"bearer" and secret else None
+    return headers.get(b"api-key") or headers.get(b"x-api-key")
+
+
+def _digest_of(key: str) -> bytes:
+    if key.startswith(_DIGEST_PREFIX):
+        return bytes.fromhex(key[len(_DIGEST_PREFIX) :])
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,98 @@
+"""The onion's words: a *call* goes in, a *reply* comes out, a *handler* answers, a *layer* is a handler around one."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from adapters.inference.contract import StreamDecoder, Target
+from adapters.wire.body import Body
+from adapters.wire.errors import GatewayError
+from adapters.wire.usage import Usage
+from config.schema import Operation
+
+if TYPE_CHECKING:
+    from gateway.auth import Caller
+    from gateway.upstream.pool import Response
+
+
+class Call:
+    """One client request in flight, from the door to the final accounting."""
+
+    __slots__ = (
+        "body",
+        "caller",
+        "client_headers",
+        "error",
+        "on_close",
+        "operation",
+        "received",
+        "request_id",
+        "status",
+        "target",
+        "transcript",
+        "usage",
+    )
+
+    def __init__(
+        self,
+        operation: Operation,
+        request_id: bytes,
+        caller: "Caller",
+        body: Body,
+        client_headers: dict[bytes, bytes],
+        received: float,
+    ) -> None:
+        self.operation: Operation = operation
+        self.request_id = request_id
+        self.caller = caller
+        self.body = body
+        self.client_headers = client_headers
+        self.received = received
+        """When the request came in, on the loop's clock."""
+        self.target: Target | None = None
+        """The target of the last attempt."""
+        self.usage: Usage | None = None
+        self.status = 0
+        """What the client was told; 499 where it left before."""
+        self.error: GatewayError | None = None
+        self.transcript: list[bytes] = []
+        """What a stream has sent, kept until its usage is known and bounded by the relay."""
+        self.on_close: list[Callable[[Call], None]] = []
+
+    def close(self) -> None:
+        """The answer has left, or the client has: settle and record, whoever asked to, in reverse order."""
+        while self.on_close:
+            self.on_close.pop()(self)
+
+
+class Stream:
+    """An answer under way: what came first, and where the rest comes from."""
+
+    __slots__ = ("decoder", "first", "response")
+
+    def __init__(self, first: bytes, decoder: StreamDecoder, response: "Response") -> None:
+        self.first = first
+        self.decoder = decoder
+        self.response = response
+
+
+class Reply:
+    """The answer to a call: whole, or a stream."""
+
+    __slots__ = ("body", "headers", "status", "stream")
+
+    def __init__(
+        self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"", stream: Stream | None = None
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.stream = stream
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Reply]]
+
+
+def new_request_id() -> bytes:
+    """An id for a request whose client gave none."""
+    return b"req_" + secrets.token_hex(16).encode()

@@ -1,0 +1,69 @@
+"""The command line: `isthmus serve | check | models | schema | version`."""
+
+import argparse
+import sys
+from importlib import import_module
+from pathlib import Path
+
+_DESCRIPTION = """\
+One OpenAI-compatible server in front of many model providers.
+
+  isthmus serve                          a real local model on http://127.0.0.1:8000, no key, no file
+  isthmus serve --config isthmus.yaml    your providers, models and keys
+  isthmus check isthmus.yaml --reach     is the file right, and does every provider answer?
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; give the exit code: 0 well, 1 failed, 2 wrong use or configuration."""
+    parsed = _parser().parse_args(arguments)
+    command = import_module(f"gateway.commands.{parsed.command}")
+    try:
+        return int(command.run(parsed))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="isthmus", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the gateway")
+    _config_option(serve)
+    serve.add_argument("--host", help="address to listen at (default: server.host, 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="port to listen at; 0 takes a free one (default: server.port, 8000)")
+    serve.add_argument("--workers", type=int, help="processes that share the port (default: server.workers, 1)")
+
+    check = commands.add_parser("check", help="validate a configuration and say what each model resolves to")
+    check.add_argument("config", type=Path, help="the file, usually isthmus.yaml")
+    check.add_argument("--reach", action="store_true", help="also ask every provider for its models")
+
+    models = commands.add_parser("models", help="list the models that a configuration serves")
+    _config_option(models)
+
+    commands.add_parser("schema", help="print the JSON Schema of isthmus.yaml, for editors")
+    commands.add_parser("version", help="print the version")
+
+    worker = commands.add_parser("worker")  # what `serve --workers` starts; not for people
+    _config_option(worker)
+    worker.add_argument("--host", required=True)
+    worker.add_argument("--port", type=int, required=True)
+    worker.add_argument("--workers", type=int, required=True)
+    worker.add_argument("--index", type=int, required=True)
+    worker.add_argument("--in-flight", type=int, required=True)
+    worker.add_argument("--run-dir", type=Path, required=True)
+    return parser
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the configuration (default: isthmus.yaml here if there is one, else a local model)",
+    )

@@ -1,0 +1,69 @@
+"""`isthmus serve`: run the gateway, with one worker in this process or several under it."""
+
+import sys
+import tempfile
+from argparse import Namespace
+from pathlib import Path
+
+from config.mistakes import ConfigError
+from config.schema import Config
+from gateway.commands.configuration import complain, file_of, read
+from gateway.commands.welcome import welcome
+from gateway.observe import log
+from gateway.serve import Worker
+from gateway.serve import run as run_worker
+from gateway.server.listener import bind
+from gateway.state.in_flight import InFlight
+from gateway.workers import Workers
+
+
+def run(arguments: Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM."""
+    path = file_of(arguments)
+    said: dict[str, str | int] = {
+        name: value for name in ("host", "port", "workers") if (value := getattr(arguments, name)) is not None
+    }
+    try:
+        config = read(path, said)
+    except ConfigError as error:
+        return complain(error)
+    log.configure()
+    server = config.server
+    try:
+        sock = bind(server.host, server.port, shared=server.workers > 1)
+    except OSError as error:
+        print(f"Can't listen at {server.host} port {server.port}: {error.strerror}.", file=sys.stderr)
+        return 1
+    port: int = sock.getsockname()[1]
+    # A short path: a Unix socket's may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="isthmus-") as run_dir, sock:
+        if server.workers > 1:
+            return _run_workers(config, path, port, Path(run_dir))
+        run_worker(
+            Worker(
+                config=config,
+                reload=lambda: read(path, said),
+                sock=sock,
+                in_flight=InFlight(),
+                run_dir=Path(run_dir),
+                ready=lambda: welcome(config, port),
+            )
+        )
+    return 0
+
+
+def _run_workers(config: Config, path: Path | None, port: int, run_dir: Path) -> int:
+    """Run several workers; the socket in this process only holds the port for them."""
+    server = config.server
+    in_flight = InFlight(workers=server.workers)
+
+    def command(index: int) -> list[str]:
+        return [
+            *(sys.executable, "-m", "gateway", "worker"),
+            *(("--config", str(path)) if path else ()),
+            *("--host", server.host, "--port", str(port), "--workers", str(server.workers)),
+            *("--index", str(index), "--in-flight", str(in_flight.fileno()), "--run-dir", str(run_dir)),
+        ]
+
+    workers = Workers(server.workers, command, in_flight)
+    return workers.run(server.drain_seconds, ready=lambda: welcome(config, port))

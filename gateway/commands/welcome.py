@@ -1,0 +1,50 @@
+"""What `isthmus serve` says once it takes requests."""
+
+import sys
+
+from adapters.inference import ADAPTERS
+from config.schema import Config
+
+
+def welcome(config: Config, port: int) -> None:
+    """Print where the gateway listens, what it serves, and a line that works when pasted."""
+    host = config.server.host
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    base = f"{'https' if config.server.tls else 'http'}://{shown}:{port}/v1"
+    names = served(config)
+    print(f"\nIsthmus serves {base}\n")
+    for name, what in names:
+        print(f"  {name:<32} {what}")
+    key = ' -H "Authorization: Bearer $ISTHMUS_KEY"' if config.keys else ""
+    print(f"""
+Try it:
+
+  curl {base}/chat/completions -H "Content-Type: application/json"{key} \\
+    -d '{{"model": "{_example(names)}", "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}'
+
+With an OpenAI SDK: base_url="{base}"{"" if config.keys else ', api_key="any"'}. Ctrl-C ends it.
+""")
+    sys.stdout.flush()
+
+
+def served(config: Config) -> list[tuple[str, str]]:
+    """Names that clients can ask for, and what answers them."""
+    if config.models:
+        return [
+            (name, ", then ".join(f"{d.model} at {d.provider}" for d in model.deployments))
+            for name, model in config.models.items()
+        ]
+    names: list[tuple[str, str]] = []
+    for provider, settings in config.providers.items():
+        adapter = ADAPTERS[settings.dialect]
+        if adapter.models is None:
+            names.append((f"{provider}/…", f"any model of {settings.base_url}"))
+        else:
+            options = adapter.options(**settings.options) if settings.options else adapter.options()
+            names += [(f"{provider}/{model}", "runs here") for model in adapter.models(options)]
+    return names
+
+
+def _example(names: list[tuple[str, str]]) -> str:
+    name = names[0][0] if names else "provider/model"
+    return name.replace("…", "MODEL")

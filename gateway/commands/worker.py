@@ -1,0 +1,42 @@
+"""`isthmus worker`: one of several, started by `isthmus serve --workers N`."""
+
+import os
+import sys
+from argparse import Namespace
+
+from config.mistakes import ConfigError
+from gateway.commands.configuration import complain, read
+from gateway.observe import log
+from gateway.serve import Worker
+from gateway.serve import run as run_worker
+from gateway.server.listener import bind
+from gateway.state.in_flight import InFlight
+from gateway.workers import READY, end_with_parent
+
+
+def run(arguments: Namespace) -> int:
+    """Serve until the parent says to stop, or is gone."""
+    end_with_parent()
+    said: dict[str, str | int] = {"host": arguments.host, "port": arguments.port, "workers": arguments.workers}
+    try:
+        config = read(arguments.config, said)
+    except ConfigError as error:
+        return complain(error)
+    log.configure()
+    in_flight = InFlight(arguments.in_flight, arguments.index, arguments.workers)
+    with bind(arguments.host, arguments.port, shared=True) as sock:
+        run_worker(
+            Worker(
+                config=config,
+                reload=lambda: read(arguments.config, said),
+                sock=sock,
+                in_flight=in_flight,
+                run_dir=arguments.run_dir,
+                ready=lambda: _tell_parent(),
+            )
+        )
+    return 0
+
+
+def _tell_parent() -> None:
+    os.write(sys.stdout.fileno(), READY)

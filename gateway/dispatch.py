@@ -1,0 +1,109 @@
+"""One attempt: encode for this target, send, explain or decode, and look at the first bytes of a stream."""
+
+from collections.abc import Iterable, Mapping
+
+from adapters.inference.contract import Codec, Target
+from adapters.wire.errors import BadRequest, GatewayError, UpstreamError
+from gateway.call import Call, Reply, Stream
+from gateway.provider import Provider
+from gateway.upstream.pool import Response
+
+_EVENT_STREAM = b"text/event-stream"
+_STREAM_HEADERS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+_PASSED_HEADERS = frozenset({b"retry-after", b"openai-processing-ms", b"openai-version", b"openai-organization"})
+
+
+class Dispatch:
+    """Sends calls to the configured providers."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self._providers = providers
+
+    async def attempt(self, call: Call, target: Target) -> Reply:
+        """Ask one target.
+
+        Raises the provider's error as UpstreamError, and BadRequest for what the target can't be asked.
+        """
+        call.target = target
+        provider = self._providers[target.provider]
+        codec = provider.codec(call.operation)
+        if codec is None:
+            raise BadRequest(
+                f"The provider '{target.provider}' does not serve {call.operation}.", param="model", code="unsupported"
+            )
+        encoded = codec.encode(call.body, target)
+        response = await provider.send(call, codec, target, encoded.body)
+        try:
+            reply = await _reply(call, target, provider, codec, response)
+        except BaseException:
+            response.close()
+            raise
+        if encoded.dropped:
+            reply.headers.append((b"x-isthmus-dropped", ", ".join(encoded.dropped).encode()))
+        return reply
+
+
+async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, response: Response) -> Reply:
+    if response.status > 299:
+        raise await _refusal(call, target, provider, response)
+    if not call.body.stream or call.operation == "embeddings":
+        raw = await response.read()
+        response.close()
+        answer = codec.decode(raw, target)
+        call.usage = answer.usage
+        headers = _headers(call, target, response.headers)
+        headers.append((b"content-type", b"application/json"))
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+        return Reply(200, headers, answer.body)
+    if not _is_event_stream(response.headers):
+        codec.decode(await response.read(), target)
+        raise UpstreamError("The provider did not stream its answer, although it was asked to.")
+    decoder = codec.stream(target, call.body)
+    first = b""
+    while not first and decoder.error is None:
+        data = await response.chunk()
+        first = decoder.feed(data) if data else decoder.close()
+        if not data:
+            break
+    if decoder.error is not None and not _has_content(first):
+        raise decoder.error
+    headers = _headers(call, target, response.headers)
+    headers += _STREAM_HEADERS
+    return Reply(200, headers, stream=Stream(first, decoder, response))
+
+
+async def _refusal(call: Call, target: Target, provider: Provider, response: Response) -> GatewayError:
+    body = await response.read()
+    response.close()
+    error = provider.explain(response.status, response.headers, body)
+    error.headers = (*error.headers, *_headers(call, target, response.headers))
+    return error
+
+
+def _has_content(first: bytes) -> bool:
+    """Whether frames came before the error's own."""
+    return first.count(b"\n\n") > 1
+
+
+def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"content-type" and value.lower().startswith(_EVENT_STREAM) for name, value in headers)
+
+
+def _headers(call: Call, target: Target, upstream: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of every answer that a provider gave, and what the provider says of its limits."""
+    headers = [
+        (b"x-request-id", call.request_id),
+        (b"x-isthmus-provider", target.provider.encode()),
+        (b"x-isthmus-model", target.model.encode()),
+    ]
+    for header in upstream:
+        name = header[0]
+        if name.startswith(b"x-ratelimit-") or name in _PASSED_HEADERS:
+            headers.append(header)
+        elif name == b"x-request-id":
+            headers.append((b"x-isthmus-upstream-request-id", header[1]))
+    return headers

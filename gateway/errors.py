@@ -1,0 +1,16 @@
+"""The one place that turns an error into an HTTP answer."""
+
+import math
+
+from adapters.wire.errors import GatewayError
+
+_JSON = (b"content-type", b"application/json")
+
+
+def render(error: GatewayError, *extra: tuple[bytes, bytes]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """An error as status, headers and OpenAI-shaped body."""
+    body = error.body()
+    headers = [_JSON, (b"content-length", str(len(body)).encode()), *error.headers, *extra]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
+    return error.status, headers, body

@@ -1,0 +1,60 @@
+"""Counts the tokens of a call whose provider did not: a stream that was cancelled, or one that never tells."""
+
+import logging
+from typing import Any
+
+import msgspec
+from adapters.wire.tokens import count_chat, count_text
+
+from adapters.wire.usage import Usage
+from gateway.call import Call
+
+log = logging.getLogger("isthmus.usage")
+
+
+def estimate(call: Call) -> Usage:
+    """Tokens of the request and of what was sent of the answer. Slow: call it in a thread."""
+    model = call.target.model if call.target else call.body.model
+    try:
+        return Usage(
+            prompt_tokens=_prompt_tokens(call, model),
+            completion_tokens=count_text(_sent_text(b"".join(call.transcript)), model),
+            estimated=True,
+        )
+    except (msgspec.DecodeError, ValueError, TypeError) as error:
+        log.warning("%s: tokens could not be counted: %s", call.request_id.decode("latin-1"), error)
+        return Usage(estimated=True)
+
+
+def _prompt_tokens(call: Call, model: str) -> int:
+    fields = call.body.fields
+    if (messages := fields.get("messages")) is not None:
+        return count_chat(msgspec.json.decode(messages), model)
+    prompt = msgspec.json.decode(fields.get("prompt") or fields.get("input") or b'""')
+    texts = prompt if isinstance(prompt, list) else [prompt]
+    return sum(_size(text, model) for text in texts)
+
+
+def _size(item: Any, model: str) -> int:
+    """Tokens of a text, of a list of token ids, or of one id."""
+    if isinstance(item, str):
+        return count_text(item, model)
+    return len(item) if isinstance(item, list) else 1
+
+
+def _sent_text(transcript: bytes) -> str:
+    """The text of the chunks in a stream that was sent."""
+    texts: list[str] = []
+    for line in transcript.splitlines():
+        if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
+            chunk = msgspec.json.decode(data)
+            for choice in chunk.get("choices", ()):
+                texts += _texts(choice.get("delta") or choice)
+    return "".join(texts)
+
+
+def _texts(delta: dict[str, Any]) -> list[str]:
+    calls = [call.get("function") or {} for call in delta.get("tool_calls") or ()]
+    parts = [delta.get("content"), delta.get("text"), delta.get("reasoning_content"), delta.get("reasoning")]
+    parts += [part for call in calls for part in (call.get("name"), call.get("arguments"))]
+    return [part for part in parts if isinstance(part, str)]

@@ -1,0 +1,84 @@
+"""One configuration at work: its keys, its providers, and the layers around them; and the swap when it changes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.inference import ADAPTERS
+from config.schema import Config
+from gateway.auth import Keyring
+from gateway.call import Call, Handler
+from gateway.catalogue import Catalogue
+from gateway.dispatch import Dispatch
+from gateway.layers.limits import Limits
+from gateway.layers.telemetry import Telemetry
+from gateway.provider import Provider
+from gateway.routing.router import Router
+from gateway.routing.routes import Routes
+from gateway.state.in_flight import InFlight
+
+
+@dataclass(frozen=True, slots=True)
+class Onion:
+    """Everything that a configuration decides."""
+
+    config: Config
+    keyring: Keyring
+    providers: dict[str, Provider]
+    routes: Routes
+    catalogue: Catalogue
+    handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What outlives a configuration: shared counters, sinks, the folder of sockets."""
+
+    in_flight: InFlight
+    sinks: tuple[Callable[[Call], None], ...]
+    run_dir: Path
+
+
+def build(config: Config, around: Surroundings, before: Onion | None = None) -> Onion:
+    """Put the layers together, from the innermost to the outermost.
+
+    A provider whose settings did not change is taken over from the onion before, with its open connections.
+    """
+    providers = _providers(config, around.run_dir, before)
+    routes = Routes(config, lambda name: providers[name].options)
+    handler: Handler = Router(routes, Dispatch(providers))
+    handler = Limits(handler, around.in_flight, config.server.limits.concurrent_requests)
+    handler = Telemetry(handler, around.sinks)
+    return Onion(config, Keyring(config.keys), providers, routes, Catalogue(providers), handler)
+
+
+def _providers(config: Config, run_dir: Path, before: Onion | None) -> dict[str, Provider]:
+    providers = {}
+    for name, settings in config.providers.items():
+        known = before.providers.get(name) if before else None
+        if known is not None and known.settings == settings and known.server == config.server:
+            providers[name] = known
+        else:
+            providers[name] = Provider(name, settings, config.server, ADAPTERS[settings.dialect], run_dir)
+    return providers
+
+
+class Live:
+    """Holds the onion of the moment. Calls under way keep the one they began with."""
+
+    def __init__(self, onion: Onion, around: Surroundings) -> None:
+        self.onion = onion
+        self._around = around
+
+    async def swap(self, config: Config) -> None:
+        """Serve by a new configuration from now on, and end what only the old one used once its calls are done."""
+        old = self.onion
+        self.onion = build(config, self._around, old)
+        for name, provider in old.providers.items():
+            if self.onion.providers.get(name) is not provider:
+                await provider.close()
+
+    async def close(self) -> None:
+        """End every provider."""
+        for provider in self.onion.providers.values():
+            await provider.close()

@@ -1,0 +1,127 @@
+"""A configured provider at work: its dialect, its connections, its secret of the moment."""
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Raw
+
+from adapters.inference.contract import Adapter, Codec, Engine, Headers, Target
+from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.redaction import redact
+from config import schema
+from gateway.call import Call
+from gateway.upstream.head import Origin, build_head, origin_of
+from gateway.upstream.pool import Pool, Response, build_pool
+from gateway.upstream.tokens import AccessToken
+
+_HEADS_MAX = 1_024
+
+
+class _Listed(msgspec.Struct):
+    id: str
+
+
+class _Listing(msgspec.Struct):
+    data: list[_Listed]
+
+
+_listing = msgspec.json.Decoder(_Listing | list[_Listed])  # Together sends the bare list
+
+
+class Provider:
+    """Sends encoded requests to one provider and keeps what is the same from request to request."""
+
+    def __init__(
+        self, name: str, settings: schema.Provider, server: schema.Server, adapter: Adapter, run_dir: Path
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.adapter = adapter
+        self.options = msgspec.convert(settings.options, adapter.options)
+        self.server = server
+        self._codecs = {operation: adapter.codecs.get(operation) for operation in settings.operations}
+        self._pools: dict[Origin, Pool] = {}
+        self._heads: dict[str, tuple[str | None, Pool, bytes]] = {}
+        self._forwarded = tuple(header.lower().encode() for header in settings.forward_headers)
+        grant = adapter.token(settings, self.options) if adapter.token else None
+        self._token = AccessToken(grant) if grant else None
+        self._engine: Engine | None = adapter.engine(name, self.options, run_dir) if adapter.engine else None
+
+    def codec(self, operation: schema.Operation) -> Codec | None:
+        """How this provider is asked for an operation, None where it has none."""
+        return self._codecs.get(operation)
+
+    async def send(self, call: Call, codec: Codec, target: Target, body: bytes) -> Response:
+        """Send one request and wait for the head of its answer.
+
+        Raises UpstreamUnreachable, UpstreamTimeout, Overloaded, and what the dialect's engine raises.
+        """
+        secret = await self._secret()
+        url = codec.url(target, call.body)
+        listens = await self._engine.ready(target.model) if self._engine is not None else ""
+        known = self._heads.get(listens + url)
+        if known is None or known[0] is not secret or self.adapter.signs_each:
+            known = self._remember(url, listens, secret, target, body)
+        _, pool, head = known
+        head += b"x-request-id: " + call.request_id + b"\r\n"
+        for name in self._forwarded:
+            if (value := call.client_headers.get(name)) is not None:
+                head += name + b": " + value + b"\r\n"
+        return await pool.send(head, body)
+
+    async def model_names(self) -> list[str]:
+        """The models this provider says it has. Raises its error, or one of the connection's."""
+        if self.adapter.models is not None:
+            return list(self.adapter.models(self.options))
+        if self.adapter.models_url is None:
+            return []
+        url = self.adapter.models_url(self.settings, self.options)
+        target = Target(self.name, "", Raw(b'""'), self.settings, self.options)
+        secret = await self._secret()
+        head = build_head("GET", url, self.adapter.sign(target, url, b"", secret))
+        response = await self._pool(origin_of(url)).send(head, b"")
+        try:
+            body = await response.read()
+        finally:
+            response.close()
+        if response.status > 299:
+            raise self.explain(response.status, response.headers, body)
+        try:
+            listing = _listing.decode(body)
+        except msgspec.DecodeError:
+            raise UpstreamError("The provider's list of models can't be read.") from None
+        return [model.id for model in (listing if isinstance(listing, list) else listing.data)]
+
+    def explain(self, status: int, headers: Headers, body: bytes) -> GatewayError:
+        """The provider's error, without the key should the provider repeat it."""
+        error = self.adapter.explain(status, headers, body)
+        redact(error, self.settings.api_key)
+        return error
+
+    async def close(self) -> None:
+        """Let running exchanges end, then close every connection and end the engine."""
+        for pool in self._pools.values():
+            await pool.close()
+        if self._engine is not None:
+            await self._engine.stop()
+
+    async def _secret(self) -> str | None:
+        return await self._token.get() if self._token else self.settings.api_key
+
+    def _pool(self, origin: Origin) -> Pool:
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools[origin] = build_pool(self.settings, origin, self.server)
+        return pool
+
+    def _remember(
+        self, url: str, listens: str, secret: str | None, target: Target, body: bytes
+    ) -> tuple[str | None, Pool, bytes]:
+        """Build what is the same for every request to a URL; `listens` is where an engine has it, if one does."""
+        pool = self._pool(origin_of(listens or url))
+        signature = self.adapter.sign(target, url, body, secret)
+        head = build_head("POST", url, [(b"content-type", b"application/json"), *signature])
+        if len(self._heads) >= _HEADS_MAX:
+            self._heads.clear()
+        known = self._heads[listens + url] = (secret, pool, head)
+        return known

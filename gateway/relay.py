@@ -1,0 +1,69 @@
+"""The only streaming loop: it owns `send`, ends the upstream in every case, and closes the call."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from adapters.wire.errors import UpstreamError
+from gateway.call import Call, Reply, Stream
+
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+
+_TRANSCRIPT_MAX = 1_048_576
+
+
+async def relay(call: Call, reply: Reply, send: Send) -> None:
+    """Send a reply to the client; a fault after the first byte becomes an error event, never a silent cut."""
+    call.status = reply.status
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    if reply.stream is None:
+        await send({"type": "http.response.body", "body": reply.body})
+        return
+    stream = reply.stream
+    try:
+        tail = await _pump(call, stream, send)
+    except UpstreamError as error:
+        call.error = error
+        tail = b"data: " + error.body() + b"\n\n"
+    except asyncio.CancelledError:
+        call.status = 499
+        raise
+    finally:
+        stream.response.close()
+        call.usage = stream.decoder.usage
+    await send({"type": "http.response.body", "body": tail})
+
+
+async def _pump(call: Call, stream: Stream, send: Send) -> bytes:
+    """Send frames as they come in; give what is to be sent last."""
+    decoder = stream.decoder
+    feed = decoder.feed
+    next_chunk = stream.response.chunk
+    keep = _Transcript(call.transcript)
+    ready = stream.first
+    while True:
+        if ready:
+            keep(ready)
+            await send({"type": "http.response.body", "body": ready, "more_body": True})
+        if decoder.error is not None:
+            call.error = decoder.error
+            return b""
+        data = await next_chunk()
+        if not data:
+            return decoder.close()
+        ready = feed(data)
+
+
+class _Transcript:
+    """Keeps what was sent, up to a bound: usage that the provider does not tell is counted from it."""
+
+    __slots__ = ("_append", "_room")
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self._append = parts.append
+        self._room = _TRANSCRIPT_MAX
+
+    def __call__(self, data: bytes) -> None:
+        if self._room > 0:
+            self._append(data)
+            self._room -= len(data)

@@ -1,0 +1,32 @@
+"""The only loop over targets: the first that answers; the next after a fault that is not the client's."""
+
+import logging
+
+from adapters.wire.errors import GatewayError
+from gateway.call import Call, Reply
+from gateway.dispatch import Dispatch
+from gateway.routing.routes import Routes
+
+log = logging.getLogger("isthmus.router")
+
+
+class Router:
+    """Finds a call's route and tries its targets in order, until the first byte is out."""
+
+    def __init__(self, routes: Routes, dispatch: Dispatch) -> None:
+        self._routes = routes
+        self._attempt = dispatch.attempt
+
+    async def __call__(self, call: Call) -> Reply:
+        """Answer a call. Raises the last target's error when none answers."""
+        route = self._routes.find(call.body.model)
+        if len(route.targets) == 1:
+            return await self._attempt(call, route.targets[0])
+        for target in route.targets[:-1]:
+            try:
+                return await self._attempt(call, target)
+            except GatewayError as error:
+                if not error.retryable:
+                    raise
+                log.warning("%s at %s: %s %s, falling back", route.name, target.provider, error.status, error.code)
+        return await self._attempt(call, route.targets[-1])

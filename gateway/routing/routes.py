@@ -1,0 +1,78 @@
+"""Names that clients ask for, to the targets that can answer."""
+
+import difflib
+from collections import OrderedDict
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Raw
+
+from adapters.inference.contract import Target
+from adapters.wire.errors import UnknownModel
+from config.schema import Config
+
+_DIRECT_MAX = 1_024
+
+
+class Route:
+    """A name, and its targets in the order in which they are tried."""
+
+    __slots__ = ("name", "targets")
+
+    def __init__(self, name: str, targets: tuple[Target, ...]) -> None:
+        self.name = name
+        self.targets = targets
+
+
+class Routes:
+    """Every route of a configuration; without any, `provider/model` reaches each provider directly."""
+
+    def __init__(self, config: Config, options_of: Callable[[str], object]) -> None:
+        self._providers = config.providers
+        self._options_of = options_of
+        self._routes = {
+            name: Route(name, tuple(self._target(d.provider, d.model) for d in model.deployments))
+            for name, model in config.models.items()
+        }
+        self._direct: OrderedDict[str, Route] = OrderedDict()
+
+    @property
+    def names(self) -> list[str]:
+        """The configured names."""
+        return list(self._routes)
+
+    def find(self, name: str) -> Route:
+        """The route of a name. Raises UnknownModel, with the nearest names."""
+        route = self._routes.get(name) or self._direct.get(name)
+        if route is not None:
+            return route
+        provider, slash, model = name.partition("/")
+        if self._routes or not slash or not model or provider not in self._providers:
+            raise UnknownModel(self.unknown(name), param="model")
+        route = self._direct[name] = Route(name, (self._target(provider, model),))
+        if len(self._direct) > _DIRECT_MAX:
+            self._direct.popitem(last=False)
+        return route
+
+    def _target(self, provider: str, model: str) -> Target:
+        settings = self._providers[provider]
+        return Target(
+            provider=provider,
+            model=model,
+            model_json=Raw(msgspec.json.encode(model)),
+            settings=settings,
+            options=self._options_of(provider),
+        )
+
+    def unknown(self, name: str) -> str:
+        """What to say of a name that is not served: the nearest ones."""
+        message = f"The model '{name[:128]}' does not exist or you do not have access to it."
+        near = difflib.get_close_matches(name[:128], self._routes, n=3, cutoff=0.5)
+        if near:
+            return f"{message} Did you mean {' or '.join(repr(one) for one in near)}?"
+        if self._routes:
+            return f"{message} GET /v1/models lists what is served here."
+        prefix = name.partition("/")[0]
+        near = difflib.get_close_matches(prefix[:128], self._providers, n=3, cutoff=0.5)
+        known = " or ".join(f"'{one}/…'" for one in (near or list(self._providers)[:8]))
+        return f"{message} Ask for a model as 'provider/model': {known}."

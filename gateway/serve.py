@@ -1,0 +1,107 @@
+"""One worker: builds the application, listens, reloads on SIGHUP, drains on SIGTERM and Ctrl-C."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from config.mistakes import ConfigError
+from config.schema import Config
+from gateway.app import create_app
+from gateway.observe.log import log_request
+from gateway.observe.usage import UsageTotals
+from gateway.onion import Live, Surroundings, build
+from gateway.server.listener import Listener
+from gateway.state.in_flight import InFlight
+
+log = logging.getLogger("isthmus.serve")
+
+_FIXED = ("host", "port", "workers", "tls", "request_log")
+"""Settings of the server that a reload does not change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What one worker is given."""
+
+    config: Config
+    reload: Callable[[], Config]
+    """Reads the configuration anew; raises ConfigError."""
+    sock: socket.socket
+    in_flight: InFlight
+    run_dir: Path
+    ready: Callable[[], None]
+    """Called once requests are taken."""
+
+
+def run(worker: Worker) -> None:
+    """Serve until a signal ends it."""
+    uvloop.run(_serve(worker))
+
+
+async def _serve(worker: Worker) -> None:
+    config = worker.config
+    usage = UsageTotals()
+    sinks = (usage, log_request) if config.server.request_log else (usage,)
+    around = Surroundings(worker.in_flight, sinks, worker.run_dir)
+    live = Live(build(config, around), around)
+    app = create_app(live)
+    listener = Listener(app, config.server.limits, config.server.tls)
+    stopping = asyncio.Event()
+    reloading = _Reload(live, worker.reload)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, reloading.start)
+    async with app.lifespan():
+        await listener.start(worker.sock)
+        worker.ready()
+        await stopping.wait()
+        log.info("draining: no new requests, running ones have %g s", config.server.drain_seconds)
+        await listener.stop(live.onion.config.server.drain_seconds)
+    await live.close()
+    await usage.close()
+
+
+class _Reload:
+    """SIGHUP: check the file, swap the onion; a wrong file changes nothing."""
+
+    def __init__(self, live: Live, read: Callable[[], Config]) -> None:
+        self._live = live
+        self._read = read
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+
+    def start(self) -> None:
+        """Reload now, or once more after the reload under way."""
+        if self._task is not None and not self._task.done():
+            self._again = True
+            return
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            self._again = False
+            await self._once()
+            if not self._again:
+                return
+
+    async def _once(self) -> None:
+        try:
+            config = await asyncio.to_thread(self._read)
+        except (ConfigError, OSError) as error:
+            log.error("the configuration was not reloaded, the old one stays:\n%s", error)
+            return
+        old = self._live.onion.config.server
+        fixed = [name for name in _FIXED if getattr(old, name) != getattr(config.server, name)]
+        if fixed:
+            log.warning("server.%s: changes after a restart only", ", server.".join(fixed))
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._live.swap(config)
+        log.info("configuration reloaded: %d providers, %d models", len(config.providers), len(config.models))

@@ -1,0 +1,259 @@
+"""Connections to one origin of one provider: kept, counted, bounded and watched."""
+
+import asyncio
+from collections import deque
+
+from adapters.wire.errors import Overloaded, UpstreamError, UpstreamTimeout
+from config import schema
+from gateway.upstream.connection import Connection
+from gateway.upstream.dial import Dialer, unreachable
+from gateway.upstream.head import Origin
+from gateway.upstream.response import Response
+
+__all__ = ["Pool", "Response", "build_pool"]
+
+_SWEEP_SECONDS = 0.05
+_REST_SECONDS = 5.0
+_IDLE_SECONDS = 55.0
+"""Many servers close an idle connection after 60 seconds: leaving first saves meetings with stale ones."""
+
+
+class Pool:
+    """Sends requests over as few connections as it can: the one used last is the one used next.
+
+    Deadlines cost a request nothing: a sweeper looks at every connection twenty times a second while any is busy, so
+    that a timeout strikes up to 50 ms late and never early.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        connections: int,
+        queue: int,
+        timeouts: schema.Timeouts,
+        limits: schema.Limits,
+        dialer: Dialer | None = None,
+        name: str = "The provider",
+    ) -> None:
+        self._name = name
+        self._timeouts = timeouts
+        self._limits = limits
+        self._dialer = dialer or Dialer(origin)
+        self._max = connections
+        self._queue_max = queue
+        self._loop = asyncio.get_running_loop()
+        self._open = 0
+        """Connections, those being made included."""
+        self._connections: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._queue: deque[tuple[asyncio.Future[Connection | None], float]] = deque()
+        """Who waits and since when: each is given a connection, or None for the right to make one."""
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._watching = False
+        """The sweeper comes often, because there are deadlines."""
+        self._closing = False
+
+    async def send(self, head: bytes, body: bytes) -> Response:
+        """Send a request; return as soon as the headers of its answer are in.
+
+        `head` is request line and headers, each ended by CRLF, without content-length: that is added here.
+        Raises UpstreamUnreachable, UpstreamTimeout, UpstreamError on an answer that is no HTTP, and Overloaded.
+
+        A kept connection that the peer was closing meanwhile breaks at once and without a byte. Such a request goes
+        once more, over a connection that was used a moment ago or never. RFC 9110, 9.2.2 allows that for a POST where
+        the client has "some means to detect that the original request was never applied"; browsers do the same
+        (Chromium: HttpNetworkTransaction::ShouldResendRequest).
+        """
+        began = self._loop.time()
+        response = await self._exchange(head, body, began)
+        if response.stale:
+            self._close_idle()
+            response = await self._exchange(head, body, began)
+        if response.error is not None and not response.status:
+            raise response.error
+        return response
+
+    async def close(self) -> None:
+        """Take no new requests and close idle connections; those under way and queued end with their answers."""
+        self._closing = True
+        self._close_idle()
+        await asyncio.sleep(0)
+
+    async def _exchange(self, head: bytes, body: bytes, began: float) -> Response:
+        connection = self._idle.pop() if self._idle else await self._acquire(began)
+        if not self._watching:
+            self._watch()
+        waiter = self._loop.create_future()
+        response = Response(connection, self._limits.answer_bytes, waiter, began)
+        connection.begin(response, head, body)
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            response.close()
+            raise
+        return response
+
+    # Whose turn it is
+
+    async def _acquire(self, began: float) -> Connection:
+        """A connection, once there is one for us."""
+        while True:
+            if self._closing:
+                raise Overloaded(
+                    f"{self._name} is being taken out of service by this gateway: try again.", retry_after=1
+                )
+            if self._idle:
+                return self._idle.pop()
+            if self._open < self._max:
+                self._open += 1
+                return await self._connect(began)
+            connection = await self._wait(began)
+            if connection is None:
+                return await self._connect(began)
+            if not connection.closed:
+                return connection
+
+    async def _wait(self, began: float) -> Connection | None:
+        if len(self._queue) >= self._queue_max:
+            raise Overloaded(
+                f"All {self._max} connections to {self._name} are busy and {self._queue_max} requests wait already"
+                " (connections, queue): try again later.",
+                retry_after=1,
+            )
+        turn: asyncio.Future[Connection | None] = self._loop.create_future()
+        entry = (turn, began)
+        self._queue.append(entry)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._queue.remove(entry)
+            elif turn.exception() is None:
+                self._return(turn.result())
+            raise
+
+    async def _connect(self, began: float) -> Connection:
+        left = self._timeouts.total - (self._loop.time() - began)
+        try:
+            async with asyncio.timeout(min(self._timeouts.connect, left)):
+                connection = await self._dialer.dial(self._new_connection)
+        except BaseException as error:
+            self._open -= 1
+            self._admit()
+            if isinstance(error, TimeoutError):
+                raise UpstreamTimeout(
+                    self._late("could not be connected to", self._timeouts.connect, "connect")
+                ) from error
+            if isinstance(error, OSError):
+                raise unreachable(self._name, error) from error
+            raise
+        self._connections.add(connection)
+        return connection
+
+    def _new_connection(self) -> Connection:
+        return Connection(self._name, self._limits, self._free, self._closed)
+
+    def _return(self, turn: Connection | None) -> None:
+        """Give back what a cancelled request was handed and did not use."""
+        if turn is None:
+            self._open -= 1
+            self._admit()
+        elif not turn.closed:
+            self._free(turn)
+
+    def _free(self, connection: Connection) -> None:
+        """A connection may carry another exchange: that of the first in the queue, if any."""
+        while self._queue:
+            turn, _ = self._queue.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        if self._closing:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _closed(self, connection: Connection) -> None:
+        """A connection is gone: another may be made in its place."""
+        self._connections.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._open -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        """Let the first in the queue make a connection where one more is allowed."""
+        while self._queue and self._open < self._max:
+            turn, _ = self._queue.popleft()
+            if not turn.done():
+                self._open += 1
+                turn.set_result(None)
+
+    def _close_idle(self) -> None:
+        for connection in self._idle.copy():
+            connection.close()
+
+    # Deadlines
+
+    def _watch(self) -> None:
+        self._watching = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Fail what is overdue and close what was idle for long; come again soon while anything can become overdue."""
+        now = self._loop.time()
+        busy = bool(self._queue)
+        for connection in [*self._connections]:
+            if connection.busy:
+                busy = True
+                if (error := self._overdue(connection, now)) is not None:
+                    connection.fail(error)
+            elif connection.heard:
+                connection.heard = False
+                connection.since = now
+            elif now - connection.since > _IDLE_SECONDS:
+                connection.close()
+        while self._queue and now - self._queue[0][1] > self._timeouts.total:
+            turn, _ = self._queue.popleft()
+            if not turn.done():
+                turn.set_exception(UpstreamTimeout(self._late("had no free connection", self._timeouts.total, "total")))
+        self._watching = busy
+        if busy or self._connections:
+            self._sweeper = self._loop.call_later(_SWEEP_SECONDS if busy else _REST_SECONDS, self._sweep)
+        else:
+            self._sweeper = None
+
+    def _overdue(self, connection: Connection, now: float) -> UpstreamError | None:
+        timeouts = self._timeouts
+        response = connection.response
+        if now - response.began > timeouts.total:
+            return UpstreamTimeout(self._late("did not end its answer", timeouts.total, "total"))
+        if not response.status:
+            if now - connection.since > timeouts.first_byte:
+                return UpstreamTimeout(self._late("did not begin to answer", timeouts.first_byte, "first_byte"))
+        elif connection.heard or response.paused:
+            connection.heard = False
+            connection.since = now
+        elif now - connection.since > timeouts.between_chunks:
+            return UpstreamTimeout(
+                self._late("fell silent inside its answer", timeouts.between_chunks, "between_chunks")
+            )
+        return None
+
+    def _late(self, what: str, seconds: float, setting: str) -> str:
+        return f"{self._name} {what} within {seconds:g} seconds (timeouts.{setting})."
+
+
+def build_pool(provider: schema.Provider, origin: Origin, server: schema.Server, name: str | None = None) -> Pool:
+    """The pool for one origin of a provider, with what its configuration says."""
+    return Pool(
+        origin,
+        connections=provider.connections,
+        queue=provider.queue,
+        timeouts=provider.timeouts or server.timeouts,
+        limits=server.limits,
+        name=f"The provider '{name}'" if name else "The provider",
+    )

@@ -1,0 +1,85 @@
+"""The rules that keep the whole whole, as assertions."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("config", "adapters", "gateway")
+MAY_IMPORT = {"config": {"config"}, "adapters": {"adapters", "config"}, "gateway": {"gateway", "adapters", "config"}}
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}
+FILE_LINES = 400
+FUNCTION_LINES = 60
+
+SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_imports_go_one_way(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    ours = {name.split(".")[0] for name in imports(path)} & {*PACKAGES, "tests", "benchmarks"}
+    assert ours <= MAY_IMPORT[package]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_files_and_functions_stay_readable(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= FILE_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < FUNCTION_LINES, node.name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_no_file_is_named_for_nothing(path: Path) -> None:
+    assert path.stem not in FORBIDDEN_NAMES
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_no_global_statement(path: Path) -> None:
+    assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Global)]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_httpx_serves_only_what_is_not_hot(path: Path) -> None:
+    if any(name.split(".")[0] == "httpx" for name in imports(path)):
+        assert name_of(path) == "gateway/upstream/tokens.py"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_litestar_is_for_doors_and_the_root(path: Path) -> None:
+    if any(name.split(".")[0] == "litestar" for name in imports(path)):
+        assert name_of(path).startswith(("gateway/api/", "gateway/app.py"))
+
+
+@pytest.mark.parametrize("layer", sorted((ROOT / "gateway/layers").glob("*.py")), ids=name_of)
+def test_layers_know_neither_each_other_nor_routing(layer: Path) -> None:
+    forbidden = ("gateway.layers", "gateway.routing", "gateway.dispatch", "gateway.upstream", "gateway.api")
+    assert not [name for name in imports(layer) if name.startswith(forbidden)]
+
+
+def test_no_provider_is_named_in_the_gateway() -> None:
+    rows = yaml.safe_load((ROOT / "config/providers.yaml").read_text())
+    for path in (ROOT / "gateway").rglob("*.py"):
+        strings = [
+            node.value
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+        assert not set(strings) & set(rows), name_of(path)
