@@ -16,6 +16,7 @@ from gateway.observe.count import estimate
 log = logging.getLogger("isthmus.usage")
 
 _TELL_SECONDS = 60
+_NO_TARGET = "(none)"
 
 
 @dataclass(slots=True)
@@ -61,8 +62,8 @@ class UsageTotals:
             task.add_done_callback(self._counting.discard)
 
     def _total(self, call: Call) -> Total:
-        name = call.target.provider + "/" + call.target.model if call.target else call.body.model[:128]
-        key = (call.caller.name, name)
+        # A model that is not served has no line of its own: clients could name any number of them.
+        key = (call.caller.name, f"{call.target.provider}/{call.target.model}" if call.target else _NO_TARGET)
         total = self.totals.get(key)
         if total is None:
             total = self.totals[key] = Total()
