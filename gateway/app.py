@@ -1,11 +1,14 @@
 """The composition root: what is served where.
 
-A request passes, from the outside in: the HTTP server (`server/`) → Litestar, which finds the door → the door (`api/`:
-caller, body, errors) → telemetry → limits (`layers/`) → router (`routing/`) → dispatch → upstream; and back through the
-relay. `onion.build` puts the layers of a configuration together; a reload swaps them in one assignment.
+A request passes, from the outside in: the HTTP server (`server/`) → the door (`api/`: caller, body, errors) → telemetry →
+limits (`layers/`) → router (`routing/`) → dispatch → upstream; and back through the relay. `onion.build` puts the layers
+of a configuration together; a reload swaps them in one assignment.
 """
 
-from litestar import Litestar, asgi
+from collections.abc import Awaitable
+from typing import Any
+
+from litestar import Litestar
 from litestar.exceptions import HTTPException
 
 from adapters.wire.errors import GatewayError
@@ -14,6 +17,7 @@ from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_e
 from gateway.api.health import health_doors
 from gateway.api.inference import InferenceDoor
 from gateway.api.models import model_doors
+from gateway.api.openapi import openapi_door
 from gateway.onion import Live
 
 _DOORS: dict[str, Operation] = {
@@ -23,16 +27,28 @@ _DOORS: dict[str, Operation] = {
 }
 
 
-def create_app(live: Live) -> Litestar:
-    """The ASGI application that serves what `live` holds."""
-    inference = [asgi(path, copy_scope=False)(InferenceDoor(operation, live)) for path, operation in _DOORS.items()]
-    return Litestar(
-        route_handlers=[*inference, *model_doors(live), *health_doors],
-        exception_handlers={
-            GatewayError: answer_gateway_error,
-            HTTPException: answer_http_exception,
-            Exception: answer_fault,
-        },
-        openapi_config=None,
-        logging_config=None,
-    )
+class App:
+    """The ASGI application that serves what `live` holds.
+
+    The inference doors stand before Litestar: finding a route there costs a sixth of what the whole request does
+    (docs/decisions/0002-doors-before-the-framework.md). Everything else is an ordinary Litestar handler.
+    """
+
+    __slots__ = ("_doors", "litestar")
+
+    def __init__(self, live: Live) -> None:
+        self._doors = {path: InferenceDoor(operation, live) for path, operation in _DOORS.items()}
+        self.litestar = Litestar(
+            route_handlers=[*model_doors(live), *health_doors, openapi_door(live)],
+            exception_handlers={
+                GatewayError: answer_gateway_error,
+                HTTPException: answer_http_exception,
+                Exception: answer_fault,
+            },
+            openapi_config=None,
+            logging_config=None,
+        )
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        """Serve one request."""
+        return self._doors.get(scope["path"], self.litestar)(scope, receive, send)

@@ -1,5 +1,6 @@
 """The onion's words: a *call* goes in, a *reply* comes out, a *handler* answers, a *layer* is a handler around one."""
 
+import itertools
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
@@ -93,6 +94,20 @@ class Reply:
 Handler: TypeAlias = Callable[[Call], Awaitable[Reply]]
 
 
+_REQUEST_ID_MAX = 128
+_REQUEST_ID_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+=")
+_process_id = secrets.token_hex(10).encode()
+_count = itertools.count()
+
+
+def request_id_of(headers: dict[bytes, bytes]) -> bytes:
+    """The client's own id where it is a harmless word, else a new one."""
+    given = headers.get(b"x-request-id")
+    if given and len(given) <= _REQUEST_ID_MAX and _REQUEST_ID_BYTES.issuperset(given):
+        return given
+    return new_request_id()
+
+
 def new_request_id() -> bytes:
-    """An id for a request whose client gave none."""
-    return b"req_" + secrets.token_hex(16).encode()
+    """An id for a request whose client gave none: random for each process, counted within it."""
+    return b"req_%b%012x" % (_process_id, next(_count))

@@ -8,7 +8,7 @@ from litestar.exceptions import HTTPException
 from litestar.response import Response
 
 from adapters.wire.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound
-from gateway.api.inference import request_id_of
+from gateway.call import request_id_of
 from gateway.errors import render
 
 log = logging.getLogger("isthmus.server")

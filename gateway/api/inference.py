@@ -12,7 +12,7 @@ from adapters.wire.errors import (
     UnsupportedMediaType,
 )
 from config.schema import Operation
-from gateway.call import Call, new_request_id
+from gateway.call import Call, request_id_of
 from gateway.errors import render
 from gateway.onion import Live
 from gateway.relay import Send, relay
@@ -20,8 +20,6 @@ from gateway.server.exchange import CANCEL_ON_DISCONNECT
 
 _PARSE_IN_THREAD_AT = 524_288
 """Bytes: a body of this size costs about 2 ms, which other calls should not wait for."""
-_REQUEST_ID_MAX = 128
-_REQUEST_ID_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/+=")
 
 
 class InferenceDoor:
@@ -69,14 +67,6 @@ async def send_error(error: GatewayError, request_id: bytes, send: Send) -> int:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     return status
-
-
-def request_id_of(headers: dict[bytes, bytes]) -> bytes:
-    """The client's own id where it is a harmless word, else a new one."""
-    given = headers.get(b"x-request-id")
-    if given and len(given) <= _REQUEST_ID_MAX and _REQUEST_ID_BYTES.issuperset(given):
-        return given
-    return new_request_id()
 
 
 async def _read(receive: Any, headers: dict[bytes, bytes], most: int) -> bytes:

@@ -9,8 +9,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from adapters.wire.errors import UnknownModel
-from gateway.api.inference import request_id_of
 from gateway.auth import Caller
+from gateway.call import request_id_of
 from gateway.onion import Live, Onion
 
 _STARTED = int(time.time())

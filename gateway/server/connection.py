@@ -33,6 +33,7 @@ class Connection(asyncio.Protocol):
         "_close_after",
         "_deaf",
         "_expects_continue",
+        "_extensions",
         "_head_bytes",
         "_headers",
         "_hosts",
@@ -62,6 +63,7 @@ class Connection(asyncio.Protocol):
         """Set while the client reads slower than we write."""
         self.deadline = _NEVER
         """When the client has waited too long to send, on the loop's clock."""
+        self._extensions = {CANCEL_ON_DISCONNECT: self.cancel_on_disconnect}
         self._reading: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._close_after = False
@@ -91,6 +93,16 @@ class Connection(asyncio.Protocol):
         for exchange in (self.current, self._reading, *self._waiting):
             if exchange is not None:
                 exchange.disconnect()
+        self.current = self._reading = None
+        self._waiting.clear()
+        # What points back at this object would keep it until the garbage collector comes by.
+        del self._parser
+        self._extensions = {}
+
+    def cancel_on_disconnect(self) -> None:
+        """From now on the client's leaving cancels the task that serves the present exchange."""
+        if self.current is not None:
+            self.current.cancels = True
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in."""
@@ -148,7 +160,6 @@ class Connection(asyncio.Protocol):
         scope = self._scope(method.decode("ascii"), version)
         exchange = Exchange(self, scope, parser.should_keep_alive(), method == b"HEAD")
         exchange.expects_continue = self._expects_continue
-        cast(dict[str, object], scope["extensions"])[CANCEL_ON_DISCONNECT] = exchange.cancel_on_disconnect
         self._reading = exchange
         if self.current is None:
             self._serve(exchange)
@@ -191,7 +202,7 @@ class Connection(asyncio.Protocol):
             "client": self._peer,
             "server": listener.address,
             "state": {},
-            "extensions": {},
+            "extensions": self._extensions,
         }
 
     def _serve(self, exchange: Exchange) -> None:

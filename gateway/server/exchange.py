@@ -26,7 +26,6 @@ class Exchange:
 
     __slots__ = (
         "_arrival",
-        "_cancels",
         "_chunked",
         "_connection",
         "_end_told",
@@ -35,6 +34,7 @@ class Exchange:
         "_parts",
         "_unread",
         "answered",
+        "cancels",
         "disconnected",
         "expects_continue",
         "is_head",
@@ -64,11 +64,8 @@ class Exchange:
         self._failure: GatewayError | None = None
         self._head = b""
         self._chunked = False
-        self._cancels = False
-
-    def cancel_on_disconnect(self) -> None:
-        """From now on the client's leaving cancels the task that serves it."""
-        self._cancels = True
+        self.cancels = False
+        """The client's leaving cancels the task that serves it."""
 
     def feed(self, part: bytes) -> None:
         """Take a part of the request's body; what nobody reads is discarded."""
@@ -93,7 +90,7 @@ class Exchange:
     def disconnect(self) -> None:
         """The client has gone."""
         self.disconnected = True
-        if self._cancels and self.task is not None and not self.answered:
+        if self.cancels and self.task is not None and not self.answered:
             self.task.cancel()
         self._wake()
 

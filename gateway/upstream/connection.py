@@ -19,7 +19,7 @@ from gateway.upstream.encoding import decoder_for
 from gateway.upstream.response import Response
 
 _STALE_SECONDS = 1.0
-"""A kept connection that breaks this soon after a request, without a byte, was closed before the peer saw the request."""
+"""A kept connection that breaks this soon after a request, and without a byte, was closed before the request came."""
 _BODILESS_METHODS = (b"GET ", b"HEAD ")
 _CODINGS = frozenset({b"content-encoding", b"transfer-encoding"})
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})

@@ -1,33 +1,124 @@
-"""Makes connections: name look-up, TCP, a proxy's tunnel, TLS."""
+"""Makes connections to one origin: name look-up, TCP, a proxy's tunnel, TLS."""
 
 import asyncio
 import os
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable
 
 from adapters.wire.errors import UpstreamUnreachable
+from gateway.upstream.addresses import Address, Addresses
 from gateway.upstream.connection import Connection
 from gateway.upstream.head import Origin
+from gateway.upstream.proxy import Proxy
+
+_STAGGER_SECONDS = 0.25
+"""The next address is tried too when one has not answered for this long: RFC 8305, 8."""
+_PROBE_SECONDS = 60
+"""A connection that is silent for this long is probed, so that no middle box forgets it while a model thinks."""
 
 
 class Dialer:
-    """Knows the way to one origin."""
+    """Knows the way to an origin."""
 
-    def __init__(self, origin: Origin, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+        proxy: Proxy | None = None,
+    ) -> None:
         self._origin = origin
         self._tls = tls
+        self._server_name = (server_name or origin.host) if tls is not None else None
+        self._proxy = proxy
+        self._addresses = Addresses(proxy.host, proxy.port) if proxy else Addresses(origin.host, origin.port)
 
     async def dial(self, make: Callable[[], Connection]) -> Connection:
+        """Connect, with nothing left behind on failure or cancellation.
+
+        Raises OSError (socket.gaierror, ssl.SSLError and others), UpstreamUnreachable from a proxy.
+        """
         loop = asyncio.get_running_loop()
         if self._origin.scheme == "unix":
             _, connection = await loop.create_unix_connection(make, self._origin.path)
-        else:
-            _, connection = await loop.create_connection(make, self._origin.host, self._origin.port, ssl=self._tls)
+            return connection
+        sock = await self._reach()
+        try:
+            if self._proxy is not None and self._tls is not None:
+                await self._proxy.tunnel(sock, self._origin)
+            _, connection = await loop.create_connection(
+                make, sock=sock, ssl=self._tls, server_hostname=self._server_name
+            )
+        except BaseException:
+            sock.close()
+            raise
         return connection
 
+    def adapt(self, head: bytes) -> bytes:
+        """A request's head as it has to be on this way."""
+        if self._proxy is None or self._tls is not None:
+            return head
+        return self._proxy.rewrite(head, self._origin)
 
-def unreachable(name: str, error: OSError) -> "UpstreamUnreachable":
-    """What a client is told of a failed connection: no address, no path."""
-    reason = os.strerror(error.errno).lower() if error.errno else "no connection"
+    async def _reach(self) -> socket.socket:
+        """The first socket that connects, each address having a head start before the next."""
+        waiting = deque(await self._addresses.get())
+        attempts: set[asyncio.Task[socket.socket]] = set()
+        failure: BaseException | None = None
+        try:
+            while waiting or attempts:
+                if waiting:
+                    attempts.add(asyncio.create_task(self._try(waiting.popleft())))
+                done, _ = await asyncio.wait(
+                    attempts, timeout=_STAGGER_SECONDS if waiting else None, return_when=asyncio.FIRST_COMPLETED
+                )
+                for attempt in done:
+                    attempts.remove(attempt)
+                    failure = attempt.exception()
+                    if failure is None:
+                        return attempt.result()
+        finally:
+            for attempt in attempts:
+                attempt.add_done_callback(_close_loser)
+                attempt.cancel()
+        raise failure or OSError("no address")
+
+    async def _try(self, address: Address) -> socket.socket:
+        sock = socket.socket(address.family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if hasattr(socket, "TCP_KEEPIDLE"):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_SECONDS)
+            await asyncio.get_running_loop().sock_connect(sock, address.address)
+        except OSError:
+            self._addresses.failed(address)
+            sock.close()
+            raise
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+def unreachable(name: str, error: OSError) -> UpstreamUnreachable:
+    """What a client is told of a failed connection: the reason, never an address or a path."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            reason = f"its certificate is not trusted: {error.verify_message} (tls.ca_file, tls.server_name)"
+        case ssl.SSLError():
+            reason = f"TLS failed: {error.reason or 'no common ground'}"
+        case socket.gaierror():
+            reason = "its host name is not known"
+        case _:
+            reason = os.strerror(error.errno).lower() if error.errno else "the connection broke"
     return UpstreamUnreachable(f"Could not connect to {name}: {reason}.")
+
+
+def _close_loser(attempt: asyncio.Task[socket.socket]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()

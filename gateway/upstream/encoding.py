@@ -76,7 +76,7 @@ class Decoder:
 
 
 def decoder_for(coding: bytes) -> Decoder | None:
-    """What decodes a content-encoding, None where there is nothing to decode. Raises UpstreamError on an unknown one."""
+    """What decodes a content-encoding, None where nothing has to be. Raises UpstreamError on an unknown one."""
     match coding.strip().lower():
         case b"" | b"identity":
             return None

@@ -10,7 +10,8 @@ from msgspec import Struct
 _PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_SPACES = re.compile(r"[\x00-\x20\x7f]")
+_URL = re.compile(r"[!-~]+")
+_SOCKET = re.compile(r"(/[^:]*?\.sock(?=/|$)|/[^:]*):?(.*)")
 _TARGET = re.compile(r"/[!-\"$-~]*")
 _METHOD = re.compile(r"[A-Z]+")
 _HOST = re.compile(r"[0-9A-Za-z._:-]+")
@@ -31,8 +32,8 @@ _OWNED = frozenset(
 """Headers that frame messages or speak about the connection: only this package writes them."""
 
 
-class UnsendableRequest(ValueError):
-    """A URL or header that can't go on the wire. Its message never repeats a value."""
+class InvalidSetting(ValueError):
+    """A URL, header, proxy or certificate that can't be used. Its message never repeats a value."""
 
 
 class Origin(Struct, frozen=True):
@@ -56,8 +57,9 @@ class Origin(Struct, frozen=True):
 def origin_of(url: str) -> Origin:
     """The origin of an `http://`, `https://` or `unix://` URL.
 
-    A Unix socket's path ends at the first colon; the path of the request follows: `unix:///run/engine.sock:/v1/models`.
-    Raises UnsendableRequest on any other URL.
+    A Unix socket's path ends at a colon or after `.sock`, and the path of the request follows:
+    `unix:///run/engine.sock/v1/models`, `unix:///run/engine:/v1/models`.
+    Raises InvalidSetting on any other URL.
     """
     return _split(url)[0]
 
@@ -65,17 +67,17 @@ def origin_of(url: str) -> Origin:
 def build_head(method: str, url: str, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Request line, `host` and the headers, each line ended by CRLF; without content-length and the empty line.
 
-    Raises UnsendableRequest on whatever could end a line early or frame the message: control characters, names that
+    Raises InvalidSetting on whatever could end a line early or frame the message: control characters, names that
     are no tokens, and the headers that the connection itself writes.
     """
     if _METHOD.fullmatch(method) is None:
-        raise UnsendableRequest("The method must be upper case letters.")
+        raise InvalidSetting("The method must be upper case letters.")
     origin, target = _split(url)
     lines = [f"{method} {target} HTTP/1.1\r\nhost: {origin.authority}\r\n".encode("ascii")]
     for name, value in headers:
         _check_name(name)
         if _CONTROLS.search(value) is not None:
-            raise UnsendableRequest(f"The value of the header {name.decode()!r} holds a control character.")
+            raise InvalidSetting(f"The value of the header {name.decode()!r} holds a control character.")
         lines.append(b"%b: %b\r\n" % (name, value))
     return b"".join(lines)
 
@@ -83,48 +85,43 @@ def build_head(method: str, url: str, headers: Iterable[tuple[bytes, bytes]]) ->
 @lru_cache(maxsize=1_024)
 def _check_name(name: bytes) -> None:
     if _TOKEN.fullmatch(name) is None:
-        raise UnsendableRequest(f"{name[:64]!r} is no header name.")
+        raise InvalidSetting(f"{name[:64]!r} is no header name.")
     if name.lower() in _OWNED:
-        raise UnsendableRequest(f"The header {name.decode()!r} belongs to the connection and can't be set.")
+        raise InvalidSetting(f"The header {name.decode()!r} belongs to the connection and can't be set.")
 
 
 @lru_cache(maxsize=1_024)
 def _split(url: str) -> tuple[Origin, str]:
     """A URL's origin and its request target (path and query)."""
-    if _SPACES.search(url) is not None:
-        raise UnsendableRequest("A URL can't hold spaces or control characters.")
+    if _URL.fullmatch(url) is None:
+        raise InvalidSetting("A URL holds no spaces, controls or characters beyond ASCII: percent-encode them.")
     scheme, separator, rest = url.partition("://")
     if scheme == "unix" and separator:
-        path, _, target = rest.partition(":")
-        if not path.startswith("/"):
-            raise UnsendableRequest("A unix:// URL needs an absolute path: unix:///run/engine.sock")
-        return Origin("unix", "localhost", 0, path), _checked_target(target or "/")
+        match = _SOCKET.fullmatch(rest)
+        if match is None:
+            raise InvalidSetting("A unix:// URL needs an absolute path: unix:///run/engine.sock")
+        return Origin("unix", "localhost", 0, match[1]), _checked_target(match[2] or "/")
     if scheme not in _PORTS or not separator:
-        raise UnsendableRequest("A base URL starts with http://, https:// or unix://")
+        raise InvalidSetting("A URL of a provider starts with http://, https:// or unix://")
     try:
         parts = urlsplit(url)
         port = _PORTS[scheme] if parts.port is None else parts.port
-    except ValueError as error:
-        raise UnsendableRequest(f"The URL can't be read: {error}.") from None
+    except ValueError:
+        raise InvalidSetting("The URL's host or port can't be read.") from None
     target = url[len(scheme) + 3 + len(parts.netloc) :]
     return Origin(scheme, _host(parts), port), _checked_target(target if target.startswith("/") else f"/{target}")
 
 
 def _host(parts: SplitResult) -> str:
-    host = parts.hostname or ""
-    if not host.isascii():
-        try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError:
-            raise UnsendableRequest("The URL's host is no valid internationalised name.") from None
     if parts.username is not None:
-        raise UnsendableRequest("A base URL can't hold a user and password: use api_key or headers.")
+        raise InvalidSetting("A URL can't hold a user and password: use api_key or headers.")
+    host = parts.hostname or ""
     if _HOST.fullmatch(host) is None:
-        raise UnsendableRequest("The URL has no valid host.")
+        raise InvalidSetting("The URL has no valid host.")
     return host
 
 
 def _checked_target(target: str) -> str:
     if _TARGET.fullmatch(target) is None:
-        raise UnsendableRequest("The URL's path must be absolute, percent-encoded ASCII without a fragment.")
+        raise InvalidSetting("The URL's path must be absolute and can't have a fragment.")
     return target

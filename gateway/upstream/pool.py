@@ -3,12 +3,14 @@
 import asyncio
 from collections import deque
 
-from adapters.wire.errors import Overloaded, UpstreamError, UpstreamTimeout
+from adapters.wire.errors import Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from config import schema
 from gateway.upstream.connection import Connection
 from gateway.upstream.dial import Dialer, unreachable
 from gateway.upstream.head import Origin
+from gateway.upstream.proxy import proxy_for
 from gateway.upstream.response import Response
+from gateway.upstream.tls import client_context
 
 __all__ = ["Pool", "Response", "build_pool"]
 
@@ -33,13 +35,19 @@ class Pool:
         queue: int,
         timeouts: schema.Timeouts,
         limits: schema.Limits,
-        dialer: Dialer | None = None,
+        tls: schema.Tls | None = None,
+        proxy: str | None = None,
         name: str = "The provider",
     ) -> None:
         self._name = name
         self._timeouts = timeouts
         self._limits = limits
-        self._dialer = dialer or Dialer(origin)
+        self._dialer = Dialer(
+            origin,
+            tls=client_context(tls or schema.Tls()) if origin.scheme == "https" else None,
+            server_name=tls.server_name if tls else None,
+            proxy=proxy_for(origin, proxy),
+        )
         self._max = connections
         self._queue_max = queue
         self._loop = asyncio.get_running_loop()
@@ -66,6 +74,7 @@ class Pool:
         (Chromium: HttpNetworkTransaction::ShouldResendRequest).
         """
         began = self._loop.time()
+        head = self._dialer.adapt(head)
         response = await self._exchange(head, body, began)
         if response.stale:
             self._close_idle()
@@ -100,9 +109,7 @@ class Pool:
         """A connection, once there is one for us."""
         while True:
             if self._closing:
-                raise Overloaded(
-                    f"{self._name} is being taken out of service by this gateway: try again.", retry_after=1
-                )
+                raise Overloaded(f"{self._name} is no longer served with these settings: try again.", retry_after=1)
             if self._idle:
                 return self._idle.pop()
             if self._open < self._max:
@@ -128,7 +135,8 @@ class Pool:
             return await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._queue.remove(entry)
+                if entry in self._queue:  # or it was passed over since
+                    self._queue.remove(entry)
             elif turn.exception() is None:
                 self._return(turn.result())
             raise
@@ -138,13 +146,13 @@ class Pool:
         try:
             async with asyncio.timeout(min(self._timeouts.connect, left)):
                 connection = await self._dialer.dial(self._new_connection)
+            if connection.closed:
+                raise UpstreamUnreachable(f"{self._name} closed the connection before it was used.")
         except BaseException as error:
             self._open -= 1
             self._admit()
             if isinstance(error, TimeoutError):
-                raise UpstreamTimeout(
-                    self._late("could not be connected to", self._timeouts.connect, "connect")
-                ) from error
+                raise self._late("could not be reached", self._timeouts.connect, "connect") from error
             if isinstance(error, OSError):
                 raise unreachable(self._name, error) from error
             raise
@@ -176,7 +184,9 @@ class Pool:
 
     def _closed(self, connection: Connection) -> None:
         """A connection is gone: another may be made in its place."""
-        self._connections.discard(connection)
+        if connection not in self._connections:
+            return  # it never came into service, and who was making it counts it
+        self._connections.remove(connection)
         if connection in self._idle:
             self._idle.remove(connection)
         self._open -= 1
@@ -219,7 +229,7 @@ class Pool:
         while self._queue and now - self._queue[0][1] > self._timeouts.total:
             turn, _ = self._queue.popleft()
             if not turn.done():
-                turn.set_exception(UpstreamTimeout(self._late("had no free connection", self._timeouts.total, "total")))
+                turn.set_exception(self._late("had no free connection", self._timeouts.total, "total"))
         self._watching = busy
         if busy or self._connections:
             self._sweeper = self._loop.call_later(_SWEEP_SECONDS if busy else _REST_SECONDS, self._sweep)
@@ -230,30 +240,33 @@ class Pool:
         timeouts = self._timeouts
         response = connection.response
         if now - response.began > timeouts.total:
-            return UpstreamTimeout(self._late("did not end its answer", timeouts.total, "total"))
+            return self._late("did not end its answer", timeouts.total, "total")
         if not response.status:
             if now - connection.since > timeouts.first_byte:
-                return UpstreamTimeout(self._late("did not begin to answer", timeouts.first_byte, "first_byte"))
+                return self._late("did not begin to answer", timeouts.first_byte, "first_byte")
         elif connection.heard or response.paused:
             connection.heard = False
             connection.since = now
         elif now - connection.since > timeouts.between_chunks:
-            return UpstreamTimeout(
-                self._late("fell silent inside its answer", timeouts.between_chunks, "between_chunks")
-            )
+            return self._late("fell silent inside its answer", timeouts.between_chunks, "between_chunks")
         return None
 
-    def _late(self, what: str, seconds: float, setting: str) -> str:
-        return f"{self._name} {what} within {seconds:g} seconds (timeouts.{setting})."
+    def _late(self, what: str, seconds: float, setting: str) -> UpstreamTimeout:
+        return UpstreamTimeout(f"{self._name} {what} within {seconds:g} seconds (timeouts.{setting}).")
 
 
 def build_pool(provider: schema.Provider, origin: Origin, server: schema.Server, name: str | None = None) -> Pool:
-    """The pool for one origin of a provider, with what its configuration says."""
+    """The pool for one origin of a provider, with what its configuration says.
+
+    `name` is what messages call the provider. Raises InvalidSetting on certificates or a proxy that can't be used.
+    """
     return Pool(
         origin,
         connections=provider.connections,
         queue=provider.queue,
         timeouts=provider.timeouts or server.timeouts,
         limits=server.limits,
+        tls=provider.tls,
+        proxy=provider.proxy,
         name=f"The provider '{name}'" if name else "The provider",
     )

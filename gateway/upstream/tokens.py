@@ -103,7 +103,9 @@ class AccessToken:
             reason = type(error).__name__
             raise UpstreamUnreachable(f"The server that grants access tokens can't be reached: {reason}.") from None
         if status != 200:
-            raise UpstreamError(f"No access token was granted: status {status}{_error_code(body)}. Check the credentials.")
+            raise UpstreamError(
+                f"No access token was granted: status {status}{_error_code(body)}. Check the credentials."
+            )
         try:
             granted = _granted.decode(body)
         except msgspec.DecodeError:

@@ -1,0 +1,331 @@
+"""The life of connections: reuse, closing, the queue, and what a stale one does."""
+
+import asyncio
+
+import pytest
+
+from adapters.wire.errors import Overloaded, UpstreamUnreachable
+from tests.gateway.upstream.conftest import Connect
+from tests.gateway.upstream.raw_server import ANSWER, CHUNKED, Peer, RawServer, answer_all, answer_with, chunk
+
+
+async def test_sends_head_length_and_body_as_one_request(connect: Connect) -> None:
+    async with RawServer(answer_all) as server:
+        client = connect(server.url)
+        await client.ask(b'{"model":"m"}')
+        assert (await server.peer()).requests == [
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost:%d\r\ncontent-type: application/json\r\n"
+            b'authorization: Bearer sk-secret-0123456789\r\ncontent-length: 13\r\n\r\n{"model":"m"}' % server.port
+        ]
+
+
+async def test_get_without_body_tells_no_length(connect: Connect) -> None:
+    async with RawServer(answer_all) as server:
+        response = await connect(server.url).send(b"", method="GET")
+        assert await response.read() == b"{}"
+        assert b"content-length" not in (await server.peer()).requests[0]
+
+
+async def test_gives_status_and_lower_case_headers(connect: Connect) -> None:
+    async with RawServer(
+        answer_with(b"HTTP/1.1 429 Slow\r\nRetry-After:  7 \r\nX-Two: a\r\nx-two: b\r\nContent-Length: 0\r\n\r\n")
+    ) as server:
+        response = await connect(server.url).send()
+        assert response.status == 429
+        assert response.headers == [
+            (b"retry-after", b"7"),
+            (b"x-two", b"a"),
+            (b"x-two", b"b"),
+            (b"content-length", b"0"),
+        ]
+        assert await response.read() == b""
+
+
+async def test_uses_the_same_connection_again(connect: Connect) -> None:
+    async with RawServer(answer_all) as server:
+        client = connect(server.url)
+        for _ in range(3):
+            await client.ask()
+        assert [len(peer.requests) for peer in server.peers] == [3]
+
+
+async def test_a_connection_read_to_its_end_is_free_without_close(connect: Connect) -> None:
+    async with RawServer(answer_with(CHUNKED, chunk(b"a"), b"0\r\n\r\n")) as server:
+        client = connect(server.url, connections=1, queue=0)
+        for _ in range(2):
+            response = await client.send()
+            while await response.chunk():
+                pass
+        assert len(server.peers) == 1
+
+
+async def test_the_connection_used_last_is_used_next(connect: Connect) -> None:
+    async with RawServer(answer_all) as server:
+        client = connect(server.url)
+        await asyncio.gather(*(client.ask() for _ in range(3)))
+        counts = sorted(len(peer.requests) for peer in server.peers)
+        for _ in range(3):
+            await client.ask()
+        assert sorted(len(peer.requests) for peer in server.peers) == [*counts[:-1], counts[-1] + 3]
+
+
+async def test_close_before_the_end_closes_the_socket(connect: Connect) -> None:
+    async with RawServer(answer_with(CHUNKED, chunk(b"a"))) as server:
+        response = await connect(server.url).send()
+        assert await response.chunk() == b"a"
+        response.close()
+        response.close()
+        assert await (await server.peer()).gone() < 0.1
+        with pytest.raises(UpstreamUnreachable):
+            await response.chunk()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nConnection: x, Close\r\ncontent-length: 2\r\n\r\n{}",
+        b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+    ],
+)
+async def test_a_connection_that_the_peer_will_not_keep_is_closed(connect: Connect, answer: bytes) -> None:
+    async with RawServer(answer_with(answer)) as server:
+        client = connect(server.url)
+        assert await client.ask() == b"{}"
+        assert await (await server.peer(0)).gone() < 0.1
+        assert await client.ask() == b"{}"
+        assert len(server.peers) == 2
+
+
+async def test_http_1_0_that_keeps_the_connection_is_used_again(connect: Connect) -> None:
+    answer = b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\n{}"
+    async with RawServer(answer_with(answer)) as server:
+        client = connect(server.url)
+        await client.ask()
+        await client.ask()
+        assert len(server.peers) == 1
+
+
+async def test_an_idle_connection_that_the_peer_closes_is_dropped(connect: Connect) -> None:
+    async def once(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(ANSWER)
+
+    async with RawServer(once) as server:
+        client = connect(server.url, connections=1, queue=0)
+        for _ in range(3):
+            assert await client.ask() == b"{}"
+            await asyncio.sleep(0.02)
+        assert [len(peer.requests) for peer in server.peers] == [1, 1, 1]
+
+
+async def test_idle_connections_are_closed_after_a_while(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.upstream.pool._IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.upstream.pool._REST_SECONDS", 0.05)
+    async with RawServer(answer_all) as server:
+        await connect(server.url).ask()
+        await (await server.peer()).gone()
+
+
+# Stale connections
+
+
+async def close_on_second(peer: Peer) -> None:
+    """What a server does whose idle time ran out just now: it reads nothing more and closes."""
+    await peer.request()
+    await peer.send(ANSWER)
+    await peer.request()
+    peer.close()
+
+
+async def reset_on_second(peer: Peer) -> None:
+    await peer.request()
+    await peer.send(ANSWER)
+    await peer.request()
+    peer.reset()
+
+
+@pytest.mark.parametrize("stale", [close_on_second, reset_on_second])
+async def test_a_stale_connection_is_replaced_once(connect: Connect, stale: object) -> None:
+    async with RawServer(stale, answer_all) as server:  # type: ignore[arg-type]
+        client = connect(server.url)
+        await client.ask()
+        assert await client.ask(b'{"n":2}') == b"{}"
+        assert [len(peer.requests) for peer in server.peers] == [2, 1]
+        assert server.peers[1].requests[0].endswith(b'{"n":2}')
+
+
+async def test_a_request_does_not_go_a_third_time(connect: Connect) -> None:
+    async def close_at_once(peer: Peer) -> None:
+        await peer.request()
+        peer.close()
+
+    async with RawServer(close_on_second, close_at_once) as server:
+        client = connect(server.url)
+        await client.ask()
+        with pytest.raises(UpstreamUnreachable, match="without an answer"):
+            await client.ask()
+        assert [len(peer.requests) for peer in server.peers] == [2, 1]
+
+
+async def test_a_new_connection_that_breaks_is_no_stale_one(connect: Connect) -> None:
+    async def close_at_once(peer: Peer) -> None:
+        await peer.request()
+        peer.close()
+
+    async with RawServer(close_at_once) as server:
+        with pytest.raises(UpstreamUnreachable, match="without an answer"):
+            await connect(server.url).ask()
+        assert len(server.peers) == 1
+
+
+async def test_a_request_is_not_repeated_once_a_byte_of_the_answer_came(connect: Connect) -> None:
+    async def break_inside(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(ANSWER)
+        await peer.request()
+        await peer.send(b"H")
+        peer.close()
+
+    async with RawServer(break_inside) as server:
+        client = connect(server.url)
+        await client.ask()
+        with pytest.raises(UpstreamUnreachable):
+            await client.ask()
+        assert len(server.peers) == 1
+
+
+async def test_a_request_that_was_worked_on_is_not_repeated(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.upstream.connection._STALE_SECONDS", 0.05)
+
+    async def think_and_break(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(ANSWER)
+        await peer.request()
+        await asyncio.sleep(0.15)
+        peer.close()
+
+    async with RawServer(think_and_break) as server:
+        client = connect(server.url)
+        await client.ask()
+        with pytest.raises(UpstreamUnreachable):
+            await client.ask()
+        assert len(server.peers) == 1
+
+
+# The limit and its queue
+
+
+async def hold(peer: Peer) -> None:
+    """Answer only when the test is over."""
+    await peer.request()
+    await asyncio.sleep(60)
+
+
+async def test_no_more_connections_than_allowed(connect: Connect) -> None:
+    async with RawServer(answer_with(CHUNKED, b"0\r\n\r\n", pause=0.02)) as server:
+        client = connect(server.url, connections=2, queue=20)
+        answers = await asyncio.gather(*(client.ask() for _ in range(12)))
+        assert answers == [b""] * 12
+        assert len(server.peers) == 2
+
+
+async def test_who_waits_is_served_in_order(connect: Connect) -> None:
+    async with RawServer(answer_with(CHUNKED, b"0\r\n\r\n")) as server:
+        client = connect(server.url, connections=1, queue=20)
+        bodies = [b"%d" % number for number in range(6)]
+        await asyncio.gather(*(client.ask(body) for body in bodies))
+        assert [request[-1:] for request in server.peers[0].requests] == bodies
+
+
+async def test_a_full_queue_refuses_at_once(connect: Connect) -> None:
+    async with RawServer(hold) as server:
+        client = connect(server.url, connections=1, queue=1)
+        running = [asyncio.create_task(client.ask()) for _ in range(2)]
+        await (await server.peer()).request_came()
+        with pytest.raises(Overloaded) as refused:
+            await client.ask()
+        assert refused.value.retry_after == 1
+        for task in running:
+            task.cancel()
+
+
+async def test_who_waits_gets_a_new_connection_when_one_breaks(connect: Connect) -> None:
+    async def break_off(peer: Peer) -> None:
+        await peer.request()
+        await asyncio.sleep(0.05)
+        peer.close()
+
+    async with RawServer(break_off, answer_all) as server:
+        client = connect(server.url, connections=1, queue=1)
+        first = asyncio.create_task(client.ask())
+        await server.peer()
+        assert await client.ask() == b"{}"
+        with pytest.raises(UpstreamUnreachable):
+            await first
+
+
+async def test_a_cancelled_waiter_leaves_its_place(connect: Connect) -> None:
+    async with RawServer(answer_with(CHUNKED, b"0\r\n\r\n", pause=0.05)) as server:
+        client = connect(server.url, connections=1, queue=1)
+        first = asyncio.create_task(client.ask())
+        await server.peer()
+        second = asyncio.create_task(client.ask())
+        await asyncio.sleep(0.01)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        assert await client.ask() == b""
+        await first
+
+
+async def test_a_waiter_cancelled_with_a_connection_in_hand_gives_it_back(connect: Connect) -> None:
+    async with RawServer(answer_with(CHUNKED, b"0\r\n\r\n", pause=0.05)) as server:
+        client = connect(server.url, connections=1, queue=1)
+        response = await client.send()
+        waiter = asyncio.create_task(client.ask())
+        await response.chunk()  # the connection is handed over, and the waiter has not run yet
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        assert await client.ask() == b""
+        assert len(server.peers) == 1
+
+
+# Closing
+
+
+async def test_close_lets_the_running_answer_end(connect: Connect) -> None:
+    async with RawServer(answer_with(CHUNKED, chunk(b"a"), chunk(b"b"), b"0\r\n\r\n", pause=0.03)) as server:
+        client = connect(server.url)
+        response = await client.send()
+        await client.pool.close()
+        assert await response.read() == b"ab"
+        assert await (await server.peer()).gone() < 0.1
+
+
+async def test_close_closes_idle_connections_and_takes_no_more(connect: Connect) -> None:
+    async with RawServer(answer_all) as server:
+        client = connect(server.url)
+        await client.ask()
+        await client.pool.close()
+        assert await (await server.peer()).gone() < 0.1
+        with pytest.raises(Overloaded):
+            await client.ask()
+
+
+async def test_close_lets_the_queue_be_served(connect: Connect) -> None:
+    async with RawServer(answer_with(CHUNKED, b"0\r\n\r\n", pause=0.03)) as server:
+        client = connect(server.url, connections=1, queue=1)
+        running = [asyncio.create_task(client.ask()) for _ in range(2)]
+        await server.peer()
+        await client.pool.close()
+        assert await asyncio.gather(*running) == [b"", b""]
+
+
+async def test_serves_over_a_unix_socket(connect: Connect, tmp_path: object) -> None:
+    async with RawServer(answer_all, path=f"{tmp_path}/engine.sock") as server:
+        client = connect(server.url)
+        assert await client.ask() == b"{}"
+        request = (await server.peer()).requests[0]
+        assert request.startswith(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n")
