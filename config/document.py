@@ -26,10 +26,10 @@ def parse(text: str, report: Report) -> Mapping:
     Raises ConfigError where there is none to go on with; other mistakes are only added to the report.
     """
     if len(text) > MAX_BYTES:
-        report.add((), "the file is too large", found=f"{len(text):,} characters", allowed=f"{MAX_BYTES:,}")
+        report.add((), "the file is too large", place=Place(1, 1), allowed=f"{MAX_BYTES:,} bytes")
         report.raise_if_any()
     root = _compose(text, report)
-    if root is None:
+    if root is None or root.value == "":
         report.add((), "the file is empty", place=Place(1, 1), allowed=_SMALLEST)
     elif not isinstance(root, MappingNode):
         found = "a list" if isinstance(root, SequenceNode) else "a single value"
@@ -75,12 +75,14 @@ def _refuse_bulk(text: str, report: Report) -> None:
 
 def _problem(error: yaml.MarkedYAMLError, line: str) -> str:
     """Libyaml's words, and what they mean most of the time."""
-    problem = error.problem or error.context or "it can't be read"
+    problem = error.problem or "it can't be read"
+    if error.context and error.context_mark:
+        problem += f" {error.context} that begins on line {error.context_mark.line + 1}"
     if "\t" in line[: len(line) - len(line.lstrip())]:
         return f"{problem}. Indent with spaces: YAML takes no tabs there"
     if "undefined alias" in problem:
         return "an alias (`*name`) needs an anchor (`&name`) before it"
-    if "expected a single document" in problem:
+    if "another document" in problem:
         return "the file holds a second document after `---`; it must be one"
     if "${" in line:
         return f'{problem}. Inside {{ }} and [ ] a variable stands in quotes: "${{NAME}}"'

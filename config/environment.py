@@ -6,13 +6,13 @@ from collections.abc import Mapping as Environ
 from msgspec.structs import replace
 
 from config.mistakes import nearest
-from config.redaction import without_defaults
 from config.report import Report
 from config.tree import Mapping, Node, Path, Scalar, Sequence, Unreadable
 
 _REFERENCE = re.compile(r"\$(\$\{)|\$\{([^}]*)(\}?)")
 _WAYS = "${NAME} of a variable that is set, ${NAME:-default}, or the value itself; ${ itself is written $${"
-_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def expand(node: Node, environ: Environ[str, str], report: Report, path: Path = ()) -> Node:
@@ -29,32 +29,38 @@ def expand(node: Node, environ: Environ[str, str], report: Report, path: Path = 
     return node
 
 
+class _Unusable(Exception):
+    """A reference that gives no value."""
+
+    def __init__(self, problem: str, found: str | None = None, close: str | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.found = found
+        self.close = close
+
+
 def _scalar(node: Scalar, environ: Environ[str, str], report: Report, path: Path) -> Node:
-    problems: list[tuple[str, str | None]] = []
-    expanded = False
-
-    def put_in(match: re.Match[str]) -> str:
-        nonlocal expanded
-        if match.group(1):
-            return "${"
-        expanded = True
-        reference = _NAME.fullmatch(match.group(2))
-        if not match.group(3) or reference is None or "${" in (reference.group(2) or ""):
-            problems.append(("this is not how a variable is written", None))
-            return ""
-        name, default = reference.groups()
-        if default is not None:
-            return environ.get(name) or default
-        if name not in environ:
-            close = nearest(name, environ.keys(), at_least=0.85)
-            problems.append((f"the environment variable {name} is not set", close))
-        elif not environ[name].isprintable():
-            problems.append((f"the environment variable {name} holds control characters or no UTF-8", None))
-        return environ.get(name, "")
-
-    text = _REFERENCE.sub(put_in, node.text)
-    for problem, close in problems:
-        report.add(path, problem, place=node.place, found=without_defaults(node.written), allowed=_WAYS, nearest=close)
-    if problems:
+    try:
+        text = _REFERENCE.sub(lambda match: _value(match, environ), node.text)
+    except _Unusable as error:
+        report.add(path, error.problem, place=node.place, found=error.found, allowed=_WAYS, nearest=error.close)
         return Unreadable(node.place)
-    return replace(node, text=text, expanded=expanded)
+    return replace(node, text=text, expanded="${" in node.text.replace("$${", ""))
+
+
+def _value(match: re.Match[str], environ: Environ[str, str]) -> str:
+    escaped, inside, end = match.groups()
+    if escaped:
+        return "${"
+    reference = _INSIDE.fullmatch(inside)
+    if not end or reference is None or "${" in inside:
+        raise _Unusable("this is not how a variable is written")
+    name, default = reference.groups()
+    found = f"${{{name}}}"
+    if name not in environ and default is None:
+        close = nearest(name, environ.keys(), at_least=0.85)
+        raise _Unusable(f"the environment variable {name} is not set", found, close)
+    value = environ.get(name, "")
+    if _UNPRINTABLE.search(value):
+        raise _Unusable(f"the environment variable {name} holds control characters or is not UTF-8", found)
+    return value or default or ""

@@ -51,7 +51,8 @@ def url_problem(url: str, schemes: tuple[str, ...]) -> str | None:
     if parts.query or parts.fragment or "?" in url or "#" in url:
         return "it can't have a query or a fragment"
     if parts.scheme == "unix":
-        return None if parts.path.strip("/") and not parts.netloc else "it needs a path: unix:///run/model.sock"
+        has_path = url.startswith("unix:///") and parts.path.strip("/")
+        return None if has_path else "it needs a path: unix:///run/model.sock"
     if not parts.hostname or not is_host(parts.hostname):
         return "it has no host" if not parts.hostname else "its host can't be read"
     return "port 0 can't be reached" if port == 0 else None

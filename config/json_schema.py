@@ -3,8 +3,9 @@
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -12,23 +13,115 @@ from msgspec import Struct
 from config.catalogue import catalogue
 from config.schema import Config
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "a variable: ${NAME} or ${NAME:-default}"}
-_NULL = {"type": "null"}
+Schema: TypeAlias = dict[str, Any]
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_VARIABLE: Schema = {"type": "string", "pattern": r"\$\{", "description": "${NAME} or ${NAME:-default}"}
+_NULL: Schema = {"type": "null"}
+_NOTES = ("default", "description", "examples")
+_BOUNDED = ("enum", "pattern", "minLength", "maxLength")
 
 
-def json_schema(option_types: Mapping[str, type[Struct]]) -> dict[str, Any]:
-    """A draft 2020-12 schema that takes what the loader takes, as far as a schema can tell.
+def json_schema(option_types: Mapping[str, type[Struct]]) -> Schema:
+    """A draft 2020-12 schema that refuses nothing the loader takes.
 
     `option_types` are the known dialects and the types of their options.
     """
     types = (Config, *dict.fromkeys(option_types.values()))
-    (root, *options), components = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
-    for cls in _structs(types):
-        _document(components[_name(cls, components)], cls)
-    provider = components["Provider"]["properties"]
-    provider["dialect"] |= {"enum": sorted(option_types)}
-    provider["extends"] |= {"examples": sorted(catalogue().entries)}
-    by_type = dict(zip(types[1:], options, strict=True))
-    ...
-    return {"$schema": DIALECT, "title": "isthmus.yaml", **root, "$defs": components}
+    (root, *references), components = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
+    for component in components.values():
+        _loosen(component)
+    for cls in _structs(msgspec.inspect.multi_type_info(types)):
+        _describe(components[_component_name(cls, components)], _field_words(cls))
+    provider = components["Provider"]
+    provider["properties"]["extends"] |= {"examples": sorted(catalogue().entries)}
+    provider["properties"]["dialect"] |= {"anyOf": [{"enum": sorted(option_types)}, _VARIABLE, _NULL]}
+    by_type = dict(zip(types[1:], references, strict=True))
+    _add_options(provider, {dialect: by_type[cls] for dialect, cls in option_types.items()})
+    return {"$schema": DRAFT, "title": "isthmus.yaml", **root, "$defs": components}
+
+
+def _loosen(component: Schema) -> None:
+    """Let variables stand for bounded values, and nothing for sections; in a provider null takes a row's value away."""
+    for name, schema in component["properties"].items():
+        optional = name not in component["required"]
+        nullable = optional and (component["title"] == "Provider" or _is_container(schema))
+        component["properties"][name] = _loosened(schema, nullable)
+
+
+def _loosened(schema: Schema, nullable: bool) -> Schema:
+    notes = {key: schema[key] for key in _NOTES if key in schema}
+    bare = {key: value for key, value in schema.items() if key not in notes}
+    choices = [_with_loose_parts(choice) for choice in bare.pop("anyOf", [bare])]
+    if any(choice.get("type") in ("integer", "number", "boolean") or _is_bounded(choice) for choice in choices):
+        choices.append(_VARIABLE)
+    if nullable and _NULL not in choices:
+        choices.append(_NULL)
+    return {**(choices[0] if len(choices) == 1 else {"anyOf": choices}), **notes}
+
+
+def _with_loose_parts(schema: Schema) -> Schema:
+    loose = dict(schema)
+    if "items" in schema:
+        loose["items"] = _loosened(schema["items"], nullable=False)
+    if isinstance(schema.get("additionalProperties"), dict):
+        loose["additionalProperties"] = _loosened(schema["additionalProperties"], nullable=True)
+    return loose
+
+
+def _is_bounded(schema: Schema) -> bool:
+    return any(key in schema for key in _BOUNDED)
+
+
+def _is_container(schema: Schema) -> bool:
+    return "$ref" in schema or schema.get("type") in ("array", "object")
+
+
+def _describe(component: Schema, words: Mapping[str, str]) -> None:
+    for name, text in words.items():
+        if name in component["properties"]:
+            component["properties"][name]["description"] = text
+
+
+def _field_words(cls: type[Struct]) -> dict[str, str]:
+    """The docstrings under the fields of a class, by the fields' names."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
+    statements = body.body if isinstance(body, ast.ClassDef) else []
+    words = {}
+    for statement, following in pairwise(statements):
+        match statement, following:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                words[name] = " ".join(text.split())
+    return words
+
+
+def _structs(types: Any) -> Iterator[type[Struct]]:
+    """Every Struct in a tree of `msgspec.inspect` types."""
+    for part in types:
+        if isinstance(part, msgspec.inspect.StructType):
+            yield part.cls
+            yield from _structs(field.type for field in part.fields)
+        elif isinstance(part, msgspec.inspect.UnionType):
+            yield from _structs(part.types)
+        elif isinstance(part, msgspec.inspect.ListType):
+            yield from _structs([part.item_type])
+        elif isinstance(part, msgspec.inspect.DictType):
+            yield from _structs([part.value_type])
+
+
+def _component_name(cls: type[Struct], components: Schema) -> str:
+    """What msgspec calls it: the full name where two classes have the same."""
+    return cls.__name__ if cls.__name__ in components else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _add_options(provider: Schema, by_dialect: Mapping[str, Schema]) -> None:
+    options = provider["properties"]["options"]
+    distinct = list({reference["$ref"]: reference for reference in by_dialect.values()}.values())
+    provider["properties"]["options"] = {"anyOf": [*distinct, _NULL], "description": options["description"]}
+    provider["allOf"] = [
+        {
+            "if": {"properties": {"dialect": {"const": dialect}}, "required": ["dialect"]},
+            "then": {"properties": {"options": {"anyOf": [reference, _NULL]}}},
+        }
+        for dialect, reference in sorted(by_dialect.items())
+    ]

@@ -67,7 +67,9 @@ def _read(path: FilePath) -> str:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
-        return raw.decode("utf-8-sig")
+        if len(raw) <= MAX_BYTES:
+            return raw.decode("utf-8-sig")
+        mistake = Mistake(path="", problem="the file is too large", allowed=f"{MAX_BYTES:,} bytes")
     except OSError as error:
         mistake = Mistake(path="", problem=f"it can't be read: {error.strerror}")
     except UnicodeDecodeError as error:

@@ -73,7 +73,8 @@ def render(name: str, mistake: Mistake) -> str:
     if mistake.found:
         lines.append(f"    found:    {mistake.found}")
     if mistake.allowed:
-        lines.append(textwrap.fill(f"    allowed:  {mistake.allowed}", 110, subsequent_indent=" " * 14))
+        allowed = textwrap.wrap(mistake.allowed, 96, break_long_words=False, break_on_hyphens=False)
+        lines.append("    allowed:  " + f"\n{' ' * 14}".join(allowed))
     if mistake.nearest:
         lines.append(f"    did you mean {mistake.nearest}?")
     return "\n".join(lines)

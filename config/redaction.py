@@ -56,6 +56,14 @@ def without_defaults(written: str) -> str:
     return " and ".join(f"{name}}}" for name in re.findall(r"\$\{\w*", written))
 
 
+def show_path(path: Path) -> Path:
+    """A path without what slips into a header's name when the space after its colon is missing."""
+    return tuple(
+        re.split(r"[:\s]", step)[0] if isinstance(step, str) and "headers" in path[:index] else step
+        for index, step in enumerate(path)
+    )
+
+
 def is_secret(path: Path) -> bool:
     """Whether values at `path` are never shown."""
     return any(isinstance(step, str) and _SECRET_FIELDS.search(step) for step in path)

@@ -1,7 +1,7 @@
 """Collects the mistakes of one file."""
 
 from config.mistakes import ConfigError, Mistake, path_text
-from config.redaction import excerpt, show
+from config.redaction import excerpt, show, show_path
 from config.tree import Node, Path, Place, Scalar, locate, node_at
 
 
@@ -32,15 +32,16 @@ class Report:
         if found is None and isinstance(node, Scalar):
             found = show(node, path)
         place = place or locate(self.root, path)
+        shown = show_path(path)
         self._mistakes[path] = Mistake(
-            path=path_text(path),
+            path=path_text(shown),
             problem=problem,
             line=place and place.line,
             column=place and place.column,
             found=found,
             allowed=allowed,
             nearest=nearest,
-            excerpt=place and self._excerpt(place, {*map(str, path), found or ""}),
+            excerpt=place and self._excerpt(place, {*map(str, shown), found or ""}),
         )
 
     def raise_if_any(self) -> None:

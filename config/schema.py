@@ -74,13 +74,16 @@ class ServerTls(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The certificate the gateway shows to its clients; without it, it speaks plain HTTP."""
 
     cert_file: File
+    """The certificate and what leads to its authority, in PEM."""
     key_file: File
+    """Its private key in PEM, not encrypted."""
 
 
 class Server(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where and how the gateway listens."""
 
     host: str = "127.0.0.1"
+    """An address or name of this machine; one that others reach needs `keys`."""
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8000
     """0 takes any free port and prints it."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
@@ -90,15 +93,18 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     request_log: bool = False
     """One JSON line on standard error for every request: never a prompt, never a key."""
     limits: Limits = field(default_factory=Limits)
+    """What the gateway accepts."""
     timeouts: Timeouts = field(default_factory=Timeouts)
-    """What every provider gets that does not say its own."""
+    """What every provider gets; one that says some of its own gets the rest from here."""
     tls: ServerTls | None = None
+    """Serve HTTPS with this certificate."""
 
 
 class Key(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A key that clients of the gateway may use. Only its SHA-256 is kept once the file is read."""
 
     name: Name
+    """What logs and metrics call its holder."""
     key: Annotated[str, Meta(min_length=8, max_length=512)]
     """The key itself, or `sha256:` and the 64 hex digits of its digest."""
     models: list[str] = field(default_factory=lambda: ["*"])
@@ -119,6 +125,7 @@ class Tls(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     cert_file: File | None = None
     """The client certificate."""
     key_file: File | None = None
+    """Its private key, where it is not in `cert_file`."""
     server_name: str | None = None
     """The name in the certificate, where it is not the host of `base_url`."""
 
@@ -127,6 +134,7 @@ class EmbeddingsLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What a provider takes in one embeddings request."""
 
     max_inputs: Count | None = None
+    """Inputs of one request; more are refused."""
     token_input: bool = True
     """Whether `input` may hold token ids instead of text."""
 
@@ -137,8 +145,11 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     extends: str | None = None
     """The shipped row to start from, where the name is another."""
     dialect: str = "openai"
+    """The wire format it speaks."""
     base_url: str | None = None
+    """What stands before `/chat/completions`: http, https, or the path of a socket as unix:///run/model.sock."""
     api_key: str | None = None
+    """The secret it knows us by; usually a variable."""
     auth: str = "bearer"
     """`bearer`, `none`, or `header:<name>`: how the key travels."""
     headers: dict[str, str] = field(default_factory=dict)
@@ -146,21 +157,26 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     forward_headers: list[str] = field(default_factory=list)
     """Headers of the client that go on to the provider, in lower case."""
     operations: list[Operation] = field(default_factory=lambda: ["chat", "completions", "embeddings"])
+    """What it offers."""
     rename: dict[str, str] = field(default_factory=dict)
     """Parameters that the provider knows under another name: `{max_completion_tokens: max_tokens}`."""
     unsupported: list[str] = field(default_factory=list)
     """Parameters that the provider refuses or ignores: dropped and reported, or refused."""
     on_unsupported: Literal["report", "refuse"] = "report"
+    """`report`: leave such a parameter out and name it in `x-isthmus-dropped`; `refuse`: answer 400 and name it."""
     stream_usage: Literal["ask", "sent", "never"] = "ask"
     """`ask`: streams tell usage when `stream_options.include_usage` asks; `sent`: they tell it unasked and refuse the
     parameter; `never`: they do not tell it, and the gateway counts."""
     embeddings: EmbeddingsLimits = field(default_factory=EmbeddingsLimits)
+    """What it takes in one embeddings request."""
     timeouts: Timeouts | None = None
+    """Its own, where they differ from `server.timeouts`."""
     connections: Count = 512
     """Open connections to this provider, from each worker; further requests wait."""
     queue: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_024
     """Requests that may wait for a connection; more are answered 503."""
     tls: Tls = field(default_factory=Tls)
+    """How its certificate is judged and which one it is shown."""
     proxy: str | None = None
     """An HTTP proxy for this provider. Without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY count."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -179,13 +195,16 @@ class Deployment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One model at one provider."""
 
     provider: str
+    """A name of `providers`, or of a shipped row."""
     model: Annotated[str, Meta(min_length=1)]
+    """The model as the provider calls it."""
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A name that clients ask for, and the deployments that answer it."""
 
     deployments: Annotated[list[Deployment], Meta(min_length=1)]
+    """Where it runs."""
     strategy: Literal["ordered"] = "ordered"
     """`ordered`: the first that answers; the next after a fault that is not the client's."""
 
@@ -194,7 +213,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole of `isthmus.yaml`."""
 
     server: Server = field(default_factory=Server)
+    """Where and how the gateway listens."""
     keys: list[Key] = field(default_factory=list)
+    """Who may use it. Without any it is open, and listens to this machine only."""
     providers: dict[Name, Provider] = field(default_factory=dict)
+    """Who answers, by the name that routes and logs use."""
     models: dict[str, Model] = field(default_factory=dict)
-    """Without any, `provider/model` reaches every model of every provider; with some, only these and that form."""
+    """Without any, `provider/model` reaches every model of every provider; with some, only these names are served."""

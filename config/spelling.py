@@ -7,7 +7,9 @@ from msgspec import inspect
 
 from config.mistakes import nearest
 from config.report import Report
-from config.tree import Mapping, Node, Path, Sequence
+from config.tree import Mapping, Node, Path, Place, Sequence
+
+_LONGEST_SHOWN = 32
 
 
 def respell(node: Node, expected: inspect.Type, report: Report, path: Path = ()) -> Node:
@@ -35,16 +37,24 @@ def _fields(node: Mapping, struct: inspect.StructType, report: Report, path: Pat
     for name, value in node.entries.items():
         meant: str | None = name
         if name not in known:
-            meant = nearest(name, known.keys())
-            allowed = ", ".join(known) or "nothing: it has no fields"
-            problem = "there is no such field"
-            report.add((*path, name), problem, place=places[name], found=name, allowed=allowed, nearest=meant)
+            meant = _report_unknown(name, list(known), report, path, places[name])
             if meant in node.entries or meant in entries:
                 continue
         if meant is not None:
             places[meant] = places[name]
             entries[meant] = respell(value, known[meant], report, (*path, meant))
     return Mapping(node.place, entries, places)
+
+
+def _report_unknown(name: str, known: list[str], report: Report, path: Path, place: Place | None) -> str | None:
+    """Report a name and give the one that was meant. A key may have slipped into it: `{api_key:sk-…}`."""
+    field, colon, _ = name.partition(":")
+    shown = field if len(field) <= _LONGEST_SHOWN else field[:8] + "…"
+    meant = nearest(field, known)
+    problem = "a colon needs a space after it" if colon else "there is no such field"
+    allowed = ", ".join(known) or "nothing: it has no fields"
+    report.add((*path, shown), problem, place=place, found=shown, allowed=allowed, nearest=meant)
+    return meant
 
 
 def _container(expected: inspect.Type) -> inspect.Type:

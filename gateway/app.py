@@ -18,6 +18,7 @@ from gateway.api.health import health_doors
 from gateway.api.inference import InferenceDoor
 from gateway.api.models import model_doors
 from gateway.api.openapi import openapi_door
+from gateway.api.request_id import add_request_id
 from gateway.onion import Live
 
 _DOORS: dict[str, Operation] = {
@@ -45,6 +46,7 @@ class App:
                 HTTPException: answer_http_exception,
                 Exception: answer_fault,
             },
+            before_send=[add_request_id],
             openapi_config=None,
             logging_config=None,
         )

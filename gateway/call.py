@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from adapters.inference.contract import StreamDecoder, Target
 from adapters.wire.body import Body
-from adapters.wire.errors import GatewayError
 from adapters.wire.usage import Usage
 from config.schema import Operation
 
@@ -55,7 +54,8 @@ class Call:
         self.usage: Usage | None = None
         self.status = 0
         """What the client was told; 499 where it left before."""
-        self.error: GatewayError | None = None
+        self.error: str | None = None
+        """The code of what went wrong. Not the exception: its traceback would point back here."""
         self.transcript: list[bytes] = []
         """What a stream has sent, kept until its usage is known and bounded by the relay."""
         self.on_close: list[Callable[[Call], None]] = []

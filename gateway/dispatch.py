@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from adapters.framing import sse
 from adapters.inference.contract import Codec, Target
 from adapters.wire.errors import BadRequest, GatewayError, UpstreamError
 from gateway.call import Call, Reply, Stream
@@ -85,8 +86,8 @@ async def _refusal(call: Call, target: Target, provider: Provider, response: Res
 
 
 def _has_content(first: bytes) -> bool:
-    """Whether frames came before the error's own."""
-    return first.count(b"\n\n") > 1
+    """Whether frames with data came before the error's own."""
+    return any(sse.parse(frame).data is not None for frame in sse.split(first)[:-1])
 
 
 def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:

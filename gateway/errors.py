@@ -11,6 +11,6 @@ def render(error: GatewayError, *extra: tuple[bytes, bytes]) -> tuple[int, list[
     """An error as status, headers and OpenAI-shaped body."""
     body = error.body()
     headers = [_JSON, (b"content-length", str(len(body)).encode()), *error.headers, *extra]
-    if error.retry_after is not None:
+    if error.retry_after is not None and not any(name == b"retry-after" for name, _ in error.headers):
         headers.append((b"retry-after", str(max(1, math.ceil(error.retry_after))).encode()))
     return error.status, headers, body

@@ -44,7 +44,7 @@ class Provider:
         self._heads: dict[str, tuple[str | None, Pool, bytes]] = {}
         self._forwarded = tuple(header.lower().encode() for header in settings.forward_headers)
         grant = adapter.token(settings, self.options) if adapter.token else None
-        self._token = AccessToken(grant) if grant else None
+        self._token = AccessToken(grant, proxy=settings.proxy) if grant else None
         self._engine: Engine | None = adapter.engine(name, self.options, run_dir) if adapter.engine else None
 
     def codec(self, operation: schema.Operation) -> Codec | None:
@@ -96,12 +96,15 @@ class Provider:
         """The provider's error, without the key should the provider repeat it."""
         error = self.adapter.explain(status, headers, body)
         redact(error, self.settings.api_key)
+        redact(error, self._token.present if self._token else None)
         return error
 
     async def close(self) -> None:
         """Let running exchanges end, then close every connection and end the engine."""
         for pool in self._pools.values():
             await pool.close()
+        if self._token is not None:
+            await self._token.close()
         if self._engine is not None:
             await self._engine.stop()
 

@@ -23,7 +23,7 @@ async def relay(call: Call, reply: Reply, send: Send) -> None:
     try:
         tail = await _pump(call, stream, send)
     except UpstreamError as error:
-        call.error = error
+        call.error = error.code or error.type
         tail = b"data: " + error.body() + b"\n\n"
     except asyncio.CancelledError:
         call.status = 499
@@ -46,7 +46,7 @@ async def _pump(call: Call, stream: Stream, send: Send) -> bytes:
             keep(ready)
             await send({"type": "http.response.body", "body": ready, "more_body": True})
         if decoder.error is not None:
-            call.error = decoder.error
+            call.error = decoder.error.code or decoder.error.type
             return b""
         data = await next_chunk()
         if not data:

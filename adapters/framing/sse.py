@@ -14,6 +14,8 @@ _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 # A CR that ends what has come so far may be half of a CRLF: the frame is whole when the next byte is in.
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
+_USUAL_ENDS = (b"}\n\n", b"]\n\n")  # of JSON, and of `[DONE]`
+_LF = 0x0A
 _LONGEST_CUT = 3  # bytes of a blank line that may have come before the rest of it
 
 
@@ -44,7 +46,7 @@ class Framer:
         Raises FrameTooLarge once the frame that is held is over the limit.
         """
         held = self._held
-        if not held and data.endswith(b"\n\n") and b"\r" not in data:
+        if not held and data.endswith(_USUAL_ENDS) and b"\r" not in data:
             return data
         if len(held) > self._limit:
             raise FrameTooLarge
@@ -103,9 +105,11 @@ def _lines(frame: bytes) -> list[bytes]:
 
 
 def _last_frame_end(buffer: bytearray, start: int) -> int:
-    if buffer.find(b"\r", start) < 0:
-        return buffer.rfind(b"\n\n", start) + 2 if buffer.find(b"\n\n", start) >= 0 else 0
+    blank = buffer.rfind(b"\n\n", start)
+    piled_up = blank > 0 and buffer[blank - 1] == _LF
+    if buffer.find(b"\r", start) < 0 and not piled_up:
+        return blank + 2 if blank >= 0 else 0
     end = 0
-    for blank in _BLANK_LINE.finditer(buffer, start):
-        end = blank.end()
+    for match in _BLANK_LINE.finditer(buffer, start):
+        end = match.end()
     return end

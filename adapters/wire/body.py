@@ -1,7 +1,6 @@
 """A client's request body, parsed only as deep as somebody asks."""
 
-import json
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -12,6 +11,9 @@ _fields = msgspec.json.Decoder(dict[str, Raw])
 _text = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
 _TRUE = b"true"
+_JUDGED = frozenset({"model", "stream", "stream_options"})
+"""The fields that the gateway decides by."""
+_MODEL_NAME_MAX = 512
 
 T = TypeVar("T")
 
@@ -23,6 +25,18 @@ class StreamOptions(msgspec.Struct):
 
 
 _stream_options = msgspec.json.Decoder(StreamOptions | None)
+
+
+class _Key:
+    """A key as it stands in the body: equal to no other, so that a dict keeps it beside its twin."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+_members = msgspec.json.Decoder(dict[_Key, Raw], dec_hook=lambda kind, name: kind(name))
 
 
 class Body:
@@ -44,14 +58,19 @@ class Body:
 def parse(raw: bytes) -> Body:
     """Read the top level of a request.
 
-    Raises BadRequest on anything but one JSON object with distinct keys, a `model` and a boolean `stream`.
+    Raises BadRequest on anything but one JSON object in UTF-8 with distinct keys, a `model`, a boolean `stream` and
+    `stream_options` that fit: no two readers may understand it differently.
     """
     try:
         fields = _fields.decode(raw)
+        if not raw.isascii():
+            raw.decode()  # msgspec does not look into what it keeps raw
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise _unreadable(raw, error) from None
+    # Written anew the fields are as long as they came, unless there is white space or an escape, or a key is lost.
     if len(_encode(fields)) != len(raw):
         _refuse_repeated_keys(raw)
+    _refuse_other_spellings(fields)
     model = fields.get("model")
     if model is None:
         raise BadRequest("You must provide a 'model' parameter.", param="model", code="missing_required_parameter")
@@ -59,8 +78,8 @@ def parse(raw: bytes) -> Body:
     wants_usage = False
     if (value := fields.get("stream")) is not None:
         stream = _boolean("stream", value)
-        if stream and (options := fields.get("stream_options")) is not None:
-            wants_usage = _wants_usage(options)
+    if (options := fields.get("stream_options")) is not None:
+        wants_usage = _wants_usage(options) and stream
     return Body(fields, _model_name(model), stream, wants_usage)
 
 
@@ -82,6 +101,12 @@ def _model_name(value: Raw) -> str:
         raise BadRequest("Invalid type for 'model': expected a string.", param="model", code="invalid_type") from None
     if not name:
         raise BadRequest("'model' must not be empty.", param="model", code="invalid_value")
+    if len(name) > _MODEL_NAME_MAX or not name.isprintable():  # it goes into headers, URLs and bounded caches
+        raise BadRequest(
+            f"'model' must be at most {_MODEL_NAME_MAX} characters without line breaks or other control characters.",
+            param="model",
+            code="invalid_value",
+        )
     return name
 
 
@@ -111,17 +136,23 @@ def _unreadable(raw: bytes, error: Exception) -> BadRequest:
 
 
 def _refuse_repeated_keys(raw: bytes) -> None:
-    """Find a key that stands twice: which of the two counts differs from reader to reader, so none may pass.
+    """Find a key that stands twice: which of the two counts differs from reader to reader, so none may pass."""
+    seen = set()
+    for key in _members.decode(raw):
+        if key.name in seen:
+            raise BadRequest(f"The key '{key.name[:64]}' stands twice in the request body.", code="duplicate_key")
+        seen.add(key.name)
 
-    Only bodies with white space or escapes between their fields, or with such a key, come here.
+
+def _refuse_other_spellings(fields: dict[str, Raw]) -> None:
+    """Find a `Model` beside or instead of `model`: some readers take it for the same, and the gateway would not know.
+
+    Go's does: https://pkg.go.dev/encoding/json#Unmarshal ("preferring exact matches but also accepting
+    case-insensitive matches"), and so does Ollama.
     """
-    objects: list[list[tuple[str, Any]]] = []
-    try:
-        json.loads(raw, object_pairs_hook=objects.append)
-    except (ValueError, RecursionError):
-        raise BadRequest("We could not parse the JSON body of your request.", code="invalid_json") from None
-    seen: set[str] = set()
-    for name, _ in objects[-1]:  # the outermost object ends last
-        if name in seen:
-            raise BadRequest(f"The key '{name[:64]}' stands twice in the request body.", code="duplicate_key")
-        seen.add(name)
+    written = "".join(fields)
+    if written.isascii() and written.islower():
+        return
+    for name in fields:
+        if name not in _JUDGED and (meant := name.casefold()) in _JUDGED:
+            raise BadRequest(f"The key '{name}' must be written '{meant}'.", param=meant, code="ambiguous_key")

@@ -8,7 +8,6 @@ from litestar.exceptions import HTTPException
 from litestar.response import Response
 
 from adapters.wire.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound
-from gateway.call import request_id_of
 from gateway.errors import render
 
 log = logging.getLogger("isthmus.server")
@@ -16,8 +15,7 @@ log = logging.getLogger("isthmus.server")
 
 def answer_gateway_error(request: Request[Any, Any, Any], error: GatewayError) -> Response[bytes]:
     """Answer with an error of ours."""
-    request_id = request_id_of(dict(request.scope["headers"]))
-    status, headers, body = render(error, (b"x-request-id", request_id))
+    status, headers, body = render(error)
     told = {name.decode(): value.decode("latin-1") for name, value in headers if name != b"content-length"}
     return Response(body, status_code=status, headers=told, media_type="application/json")
 

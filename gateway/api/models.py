@@ -1,16 +1,16 @@
 """GET /v1/models and /v1/models/{id}: what a caller may ask for."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter
 from litestar.response import Response
 
 from adapters.wire.errors import UnknownModel
 from gateway.auth import Caller
-from gateway.call import request_id_of
 from gateway.onion import Live, Onion
 
 _STARTED = int(time.time())
@@ -38,25 +38,24 @@ def model_doors(live: Live) -> list[HTTPRouteHandler]:
     @get("/v1/models")
     async def list_models(request: Request[Any, Any, Any]) -> Response[bytes]:
         onion = live.onion
-        caller, request_id = _who(onion, request)
-        return _json(ModelList(await _known(onion, caller)), request_id)
+        caller = _caller(onion, request)
+        return _json(ModelList(await _known(onion, caller)))
 
     @get("/v1/models/{model_id:path}")
-    async def get_model(request: Request[Any, Any, Any], model_id: str) -> Response[bytes]:
+    async def get_model(request: Request[Any, Any, Any], model_id: Annotated[str, PathParameter()]) -> Response[bytes]:
         onion = live.onion
-        caller, request_id = _who(onion, request)
+        caller = _caller(onion, request)
         name = model_id.removeprefix("/")
         route = onion.routes.find(name)
         if not caller.allows(name):
             raise UnknownModel(onion.routes.unknown(name), param="model")
-        return _json(Model(name, route.targets[0].provider), request_id)
+        return _json(Model(name, route.targets[0].provider))
 
     return [list_models, get_model]
 
 
-def _who(onion: Onion, request: Request[Any, Any, Any]) -> tuple[Caller, bytes]:
-    headers = dict(request.scope["headers"])
-    return onion.keyring.identify(headers), request_id_of(headers)
+def _caller(onion: Onion, request: Request[Any, Any, Any]) -> Caller:
+    return onion.keyring.identify(dict(request.scope["headers"]))
 
 
 async def _known(onion: Onion, caller: Caller) -> list[Model]:
@@ -67,9 +66,5 @@ async def _known(onion: Onion, caller: Caller) -> list[Model]:
     return [model for model in models if caller.allows(model.id)]
 
 
-def _json(content: msgspec.Struct, request_id: bytes) -> Response[bytes]:
-    return Response(
-        msgspec.json.encode(content),
-        media_type="application/json",
-        headers={"x-request-id": request_id.decode("latin-1")},
-    )
+def _json(content: msgspec.Struct) -> Response[bytes]:
+    return Response(msgspec.json.encode(content), media_type="application/json")

@@ -3,15 +3,13 @@
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
 
 import msgspec
 import yaml
-from litestar import Request, get
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from gateway.call import request_id_of
 from gateway.onion import Live
 
 
@@ -19,13 +17,8 @@ def openapi_door(live: Live) -> HTTPRouteHandler:
     """The door of the description; keys are part of it where the configuration has some."""
 
     @get("/openapi.json", sync_to_thread=True)  # the file is read the first time
-    def describe(request: Request[Any, Any, Any]) -> Response[bytes]:
-        request_id = request_id_of(dict(request.scope["headers"]))
-        return Response(
-            description(with_keys=bool(live.onion.config.keys)),
-            media_type="application/json",
-            headers={"x-request-id": request_id.decode("latin-1")},
-        )
+    def describe() -> Response[bytes]:
+        return Response(description(with_keys=bool(live.onion.config.keys)), media_type="application/json")
 
     return describe
 

@@ -21,5 +21,5 @@ class Telemetry:
         try:
             return await self._handler(call)
         except GatewayError as error:
-            call.error = error
+            call.error = error.code or error.type
             raise

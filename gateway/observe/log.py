@@ -33,7 +33,7 @@ def log_request(call: Call) -> None:
         "provider_model": call.target.model if call.target else None,
         "stream": call.body.stream,
         "status": call.status,
-        "error": call.error.code if call.error else None,
+        "error": call.error,
         "milliseconds": round((asyncio.get_running_loop().time() - call.received) * 1000, 1),
         "prompt_tokens": call.usage.prompt_tokens if call.usage else None,
         "completion_tokens": call.usage.completion_tokens if call.usage else None,

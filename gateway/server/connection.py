@@ -15,6 +15,7 @@ from adapters.wire.errors import (
     Overloaded,
     RequestTimeout,
 )
+from gateway.call import request_id_of
 from gateway.errors import render
 from gateway.server.exchange import CANCEL_ON_DISCONNECT, Exchange, Scope
 
@@ -302,7 +303,8 @@ class Connection(asyncio.Protocol):
 
 async def answer(exchange: Exchange, error: GatewayError) -> None:
     """Answer with an error, outside of any application."""
-    status, headers, body = render(error)
+    request_id = request_id_of(dict(exchange.scope.get("headers", ())))
+    status, headers, body = render(error, (b"x-request-id", request_id))
     await exchange.send({"type": "http.response.start", "status": status, "headers": headers})
     await exchange.send({"type": "http.response.body", "body": body})
 

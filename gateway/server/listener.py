@@ -4,8 +4,8 @@ import asyncio
 import logging
 import socket
 import ssl
+import time
 from collections.abc import Iterable
-from email.utils import formatdate
 
 from adapters.wire.errors import GatewayError
 from config.schema import Limits, ServerTls
@@ -19,7 +19,7 @@ _BACKLOG = 2_048
 
 
 class Clock:
-    """The Date header, written once a second (RFC 9110, 6.6.1)."""
+    """The Date header, written once a second (RFC 9110, 6.6.1); names of days are English as no locale is set."""
 
     __slots__ = ("date_line",)
 
@@ -28,7 +28,7 @@ class Clock:
 
     def tick(self) -> None:
         """Write the line anew."""
-        self.date_line = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        self.date_line = time.strftime("date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime()).encode()
 
 
 class Listener:

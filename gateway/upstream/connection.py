@@ -20,6 +20,8 @@ from gateway.upstream.response import Response
 
 _STALE_SECONDS = 1.0
 """A kept connection that breaks this soon after a request, and without a byte, was closed before the request came."""
+_COPIED_BYTES = 65_536
+"""A longer body goes to writev(2) beside its head, a shorter one is cheaper to copy behind it."""
 _BODILESS_METHODS = (b"GET ", b"HEAD ")
 _CODINGS = frozenset({b"content-encoding", b"transfer-encoding"})
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -91,7 +93,9 @@ class Connection(asyncio.Protocol):
         self.since = self.loop.time()
         self._complete = False
         self._overhead = 0
-        if body or not head.startswith(_BODILESS_METHODS):
+        if len(body) > _COPIED_BYTES:
+            self._transport.writelines((b"%bcontent-length: %d\r\n\r\n" % (head, len(body)), body))
+        elif body or not head.startswith(_BODILESS_METHODS):
             self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
         else:
             response.bodiless = head.startswith(b"HEAD ")

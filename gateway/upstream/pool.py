@@ -3,9 +3,10 @@
 import asyncio
 from collections import deque
 
-from adapters.wire.errors import Overloaded, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from adapters.wire.errors import Overloaded, UpstreamUnreachable
 from config import schema
 from gateway.upstream.connection import Connection
+from gateway.upstream.deadlines import Deadlines, Queue
 from gateway.upstream.dial import Dialer, unreachable
 from gateway.upstream.head import Origin
 from gateway.upstream.proxy import proxy_for
@@ -14,18 +15,9 @@ from gateway.upstream.tls import client_context
 
 __all__ = ["Pool", "Response", "build_pool"]
 
-_SWEEP_SECONDS = 0.05
-_REST_SECONDS = 5.0
-_IDLE_SECONDS = 55.0
-"""Many servers close an idle connection after 60 seconds: leaving first saves meetings with stale ones."""
-
 
 class Pool:
-    """Sends requests over as few connections as it can: the one used last is the one used next.
-
-    Deadlines cost a request nothing: a sweeper looks at every connection twenty times a second while any is busy, so
-    that a timeout strikes up to 50 ms late and never early.
-    """
+    """Sends requests over as few connections as it can: the one used last is the one used next."""
 
     def __init__(
         self,
@@ -55,11 +47,9 @@ class Pool:
         """Connections, those being made included."""
         self._connections: set[Connection] = set()
         self._idle: list[Connection] = []
-        self._queue: deque[tuple[asyncio.Future[Connection | None], float]] = deque()
-        """Who waits and since when: each is given a connection, or None for the right to make one."""
-        self._sweeper: asyncio.TimerHandle | None = None
-        self._watching = False
-        """The sweeper comes often, because there are deadlines."""
+        self._queue: Queue = deque()
+        """Who waits is given a connection, or None for the right to make one."""
+        self._deadlines = Deadlines(self._connections, self._queue, timeouts, name)
         self._closing = False
 
     async def send(self, head: bytes, body: bytes) -> Response:
@@ -91,8 +81,8 @@ class Pool:
 
     async def _exchange(self, head: bytes, body: bytes, began: float) -> Response:
         connection = self._idle.pop() if self._idle else await self._acquire(began)
-        if not self._watching:
-            self._watch()
+        if not self._deadlines.awake:
+            self._deadlines.wake()
         waiter = self._loop.create_future()
         response = Response(connection, self._limits.answer_bytes, waiter, began)
         connection.begin(response, head, body)
@@ -152,7 +142,9 @@ class Pool:
             self._open -= 1
             self._admit()
             if isinstance(error, TimeoutError):
-                raise self._late("could not be reached", self._timeouts.connect, "connect") from error
+                if left < self._timeouts.connect:
+                    raise self._deadlines.late("could not be reached", self._timeouts.total, "total") from error
+                raise self._deadlines.late("could not be reached", self._timeouts.connect, "connect") from error
             if isinstance(error, OSError):
                 raise unreachable(self._name, error) from error
             raise
@@ -203,56 +195,6 @@ class Pool:
     def _close_idle(self) -> None:
         for connection in self._idle.copy():
             connection.close()
-
-    # Deadlines
-
-    def _watch(self) -> None:
-        self._watching = True
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
-
-    def _sweep(self) -> None:
-        """Fail what is overdue and close what was idle for long; come again soon while anything can become overdue."""
-        now = self._loop.time()
-        busy = bool(self._queue)
-        for connection in [*self._connections]:
-            if connection.busy:
-                busy = True
-                if (error := self._overdue(connection, now)) is not None:
-                    connection.fail(error)
-            elif connection.heard:
-                connection.heard = False
-                connection.since = now
-            elif now - connection.since > _IDLE_SECONDS:
-                connection.close()
-        while self._queue and now - self._queue[0][1] > self._timeouts.total:
-            turn, _ = self._queue.popleft()
-            if not turn.done():
-                turn.set_exception(self._late("had no free connection", self._timeouts.total, "total"))
-        self._watching = busy
-        if busy or self._connections:
-            self._sweeper = self._loop.call_later(_SWEEP_SECONDS if busy else _REST_SECONDS, self._sweep)
-        else:
-            self._sweeper = None
-
-    def _overdue(self, connection: Connection, now: float) -> UpstreamError | None:
-        timeouts = self._timeouts
-        response = connection.response
-        if now - response.began > timeouts.total:
-            return self._late("did not end its answer", timeouts.total, "total")
-        if not response.status:
-            if now - connection.since > timeouts.first_byte:
-                return self._late("did not begin to answer", timeouts.first_byte, "first_byte")
-        elif connection.heard or response.paused:
-            connection.heard = False
-            connection.since = now
-        elif now - connection.since > timeouts.between_chunks:
-            return self._late("fell silent inside its answer", timeouts.between_chunks, "between_chunks")
-        return None
-
-    def _late(self, what: str, seconds: float, setting: str) -> UpstreamTimeout:
-        return UpstreamTimeout(f"{self._name} {what} within {seconds:g} seconds (timeouts.{setting}).")
 
 
 def build_pool(provider: schema.Provider, origin: Origin, server: schema.Server, name: str | None = None) -> Pool:

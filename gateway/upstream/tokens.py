@@ -55,6 +55,11 @@ class AccessToken:
         self._expires_at = 0.0
         self._renewal: asyncio.Task[None] | None = None
 
+    @property
+    def present(self) -> str:
+        """The token as it was last granted, empty before."""
+        return self._token
+
     async def get(self) -> str:
         """A token that is good now; waits only where there is none.
 

@@ -31,7 +31,7 @@ def explain(status: int, headers: Headers, body: bytes) -> UpstreamError:
 
 def explain_inside(body: bytes) -> UpstreamError:
     """An error that came inside an answer of status 200; it has the status that it names, or 502."""
-    value = _unwrapped(_json(body))
+    value = _unwrapped(_read(body))
     detail = value.get("error") if isinstance(value, dict) else None
     status = _status_of(detail) or _status_of(value) or HTTPStatus.BAD_GATEWAY
     return _error(status, body, None)
@@ -64,13 +64,13 @@ def _seconds(text: str) -> float | None:
 
 
 def _error(status: int, body: bytes, wait: float | None) -> UpstreamError:
-    whole = _json(body)
+    whole = _read(body)
     value = _unwrapped(whole)
     detail: dict[str, Any] = {}
     if isinstance(value, dict):
         inner = value.get("error")
         detail = inner if isinstance(inner, dict) else value
-    message = _message(value, _DEPTH_MAX)[:_TEXT_MAX] or _text(status, body)
+    message = _message(value, _DEPTH_MAX)[:_TEXT_MAX] or f"The provider answered with status {status} and no message."
     error = UpstreamError(
         message,
         status=status,
@@ -81,18 +81,19 @@ def _error(status: int, body: bytes, wait: float | None) -> UpstreamError:
     )
     if isinstance(whole, dict) and _has_shape(whole.get("error")):
         error.raw = body
-        error.code = detail.get("code")
     elif isinstance(value, dict) and detail is not value:
         told = {"message": message, "type": error.type, "param": error.param, "code": error.code}
         error.raw = msgspec.json.encode({"error": detail | told})
     return error
 
 
-def _json(body: bytes) -> Any:
+def _read(body: bytes) -> Any:
+    """A body as JSON, else as plain text; a page or JSON that is cut tells a client nothing."""
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
+        text = body.decode(errors="replace").strip()
+        return "" if text.startswith(("<", "{", "[")) else text
 
 
 def _unwrapped(value: Any) -> Any:
@@ -124,14 +125,6 @@ def _message(value: Any, depth: int) -> str:
                 place = value.get("loc")  # FastAPI's validation errors
                 return f"{'.'.join(map(str, place))}: {text}" if isinstance(place, list) else text
     return ""
-
-
-def _text(status: int, body: bytes) -> str:
-    """A body that is no JSON: plain text is the message, a page is not."""
-    text = body.decode(errors="replace").strip()
-    if not text or text[0] in "<{[":
-        return f"The provider answered with status {status} and no message."
-    return text[:_TEXT_MAX]
 
 
 def _type_of(status: int) -> str:

@@ -17,6 +17,7 @@ from adapters.wire.errors import GatewayError, UpstreamError
 from adapters.wire.redaction import redact
 from adapters.wire.usage import Usage, read_usage
 
+_LINE_ENDS = (b"\n", b"\r")
 _DONE = b"data: [DONE]\n\n"
 _NULL = Raw(b"null")
 _NO_CHOICES = (Raw(b"[]"), Raw(b"null"), Raw())
@@ -82,7 +83,8 @@ class Stream:
         if usage < 0 and error < 0 and done < 0:
             return frames
         blank = frames.rfind(b"\n\n", 0, min(at for at in (usage, error, done) if at >= 0))
-        start = blank + 2 if blank >= 0 else 0
+        # Where line ends pile up, only reading from the start tells which of them end a frame.
+        start = 0 if blank < 0 or frames[blank - 1 : blank] in _LINE_ENDS else blank + 2
         return frames[:start] + b"".join(map(self._frame, sse.split(frames[start:])))
 
     def close(self) -> bytes:
@@ -90,7 +92,9 @@ class Stream:
         if self._ended:
             return b""
         last = self._framer.close()
-        if not last.strip() or last.lstrip().startswith(b":"):
+        if not last.strip():
+            return last + self._finish(_DONE)
+        if last.lstrip().startswith(b":"):
             return self._finish(_DONE)
         data = sse.parse(last).data
         if data is None or not (data.strip() == b"[DONE]" or _is_object(data)):
@@ -119,7 +123,7 @@ class Stream:
 
     def _metered(self, frame: bytes, data: bytes, chunk: _Chunk) -> bytes:
         """Read a chunk's usage, and show the client what it should see of it."""
-        told = chunk.usage if chunk.usage and chunk.usage != _NULL else _groq_usage(chunk.x_groq)
+        told = _told_usage(chunk)
         if told:
             self.usage = read_usage(told) or self.usage
         alone = chunk.choices in _NO_CHOICES
@@ -147,12 +151,18 @@ class Stream:
         return sse.write(error.body())
 
 
-def _groq_usage(raw: Raw) -> Raw:
-    """Groq tells usage unasked in a member of its own: https://console.groq.com/docs/api-reference#chat-create."""
+def _told_usage(chunk: _Chunk) -> Raw:
+    """The usage that a chunk tells, empty where it tells none.
+
+    Groq tells it unasked in a member of its own: https://console.groq.com/docs/api-reference#chat-create
+    """
+    if chunk.usage and chunk.usage != _NULL:
+        return chunk.usage
     try:
-        return _groq.decode(raw).usage if raw else raw
+        usage = _groq.decode(chunk.x_groq).usage if chunk.x_groq else _NULL
     except msgspec.DecodeError:
         return Raw()
+    return usage if usage != _NULL else Raw()
 
 
 def _without_usage(data: bytes) -> bytes:

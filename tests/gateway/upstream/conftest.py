@@ -1,10 +1,14 @@
 """Pools in front of scripted servers, over both event loops that the gateway runs on."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 import pytest
+import trustme
 import uvloop
 
 from config.schema import Limits, Timeouts
@@ -71,3 +75,37 @@ async def connect() -> AsyncIterator[Connect]:
     yield make
     for pool in pools:
         await pool.close()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port of this machine where connecting neither succeeds nor fails: its listener's queue is full."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = sockets.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def server_tls(authority: trustme.CA) -> ssl.SSLContext:
+    """What a server shows that is called localhost."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context

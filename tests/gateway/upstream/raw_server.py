@@ -40,6 +40,7 @@ class Peer:
     def __init__(self, reader: _Reader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._requested = asyncio.Event()
         self.requests: list[bytes] = []
 
     async def request(self) -> bytes:
@@ -51,13 +52,13 @@ class Peer:
                 length = int(line.partition(b":")[2])
         request = head + await self._reader.readexactly(length)
         self.requests.append(request)
+        self._requested.set()
         return request
 
     async def request_came(self) -> None:
         """Wait until a request is in; the script takes it."""
         async with asyncio.timeout(2):
-            while not self.requests:
-                await asyncio.sleep(0.005)
+            await self._requested.wait()
 
     async def send(self, *pieces: bytes, pause: float = 0.005) -> None:
         """Send each piece in a segment of its own."""

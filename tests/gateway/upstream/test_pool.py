@@ -6,7 +6,7 @@ import pytest
 
 from adapters.wire.errors import Overloaded, UpstreamUnreachable
 from tests.gateway.upstream.conftest import Connect
-from tests.gateway.upstream.raw_server import ANSWER, CHUNKED, Peer, RawServer, answer_all, answer_with, chunk
+from tests.gateway.upstream.raw_server import ANSWER, CHUNKED, Peer, RawServer, Script, answer_all, answer_with, chunk
 
 
 async def test_sends_head_length_and_body_as_one_request(connect: Connect) -> None:
@@ -120,8 +120,8 @@ async def test_an_idle_connection_that_the_peer_closes_is_dropped(connect: Conne
 
 
 async def test_idle_connections_are_closed_after_a_while(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.upstream.pool._IDLE_SECONDS", 0.05)
-    monkeypatch.setattr("gateway.upstream.pool._REST_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.upstream.deadlines._IDLE_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.upstream.deadlines._REST_SECONDS", 0.05)
     async with RawServer(answer_all) as server:
         await connect(server.url).ask()
         await (await server.peer()).gone()
@@ -146,8 +146,8 @@ async def reset_on_second(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("stale", [close_on_second, reset_on_second])
-async def test_a_stale_connection_is_replaced_once(connect: Connect, stale: object) -> None:
-    async with RawServer(stale, answer_all) as server:  # type: ignore[arg-type]
+async def test_a_stale_connection_is_replaced_once(connect: Connect, stale: Script) -> None:
+    async with RawServer(stale, answer_all) as server:
         client = connect(server.url)
         await client.ask()
         assert await client.ask(b'{"n":2}') == b"{}"
