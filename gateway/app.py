@@ -1,8 +1,8 @@
 """The composition root: what is served where.
 
-A request passes, from the outside in: the HTTP server (`server/`) → the door (`api/`: caller, body, errors) → telemetry →
-limits (`layers/`) → router (`routing/`) → dispatch → upstream; and back through the relay. `onion.build` puts the layers
-of a configuration together; a reload swaps them in one assignment.
+A request passes, from the outside in: the HTTP server (`server/`) → the door (`api/`: caller, body, errors) →
+telemetry → limits (`layers/`) → router (`routing/`) → dispatch → upstream; and back through the relay. `onion.build`
+puts the layers of a configuration together; a reload swaps them in one assignment.
 """
 
 from collections.abc import Awaitable

@@ -1,5 +1,6 @@
 """One configuration at work: its keys, its providers, and the layers around them; and the swap when it changes."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,33 @@ from gateway.routing.routes import Routes
 from gateway.state.in_flight import InFlight
 
 
+class Running:
+    """Counts the calls that began with an onion and have not ended."""
+
+    __slots__ = ("_count", "_ended")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._ended = asyncio.Event()
+        self._ended.set()
+
+    def enter(self) -> None:
+        """A call begins."""
+        self._count += 1
+
+    def leave(self) -> None:
+        """A call has ended."""
+        self._count -= 1
+        if not self._count:
+            self._ended.set()
+
+    async def wait(self) -> None:
+        """Wait for the last of them."""
+        while self._count:
+            self._ended.clear()
+            await self._ended.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Onion:
     """Everything that a configuration decides."""
@@ -28,6 +56,7 @@ class Onion:
     routes: Routes
     catalogue: Catalogue
     handler: Handler
+    running: Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +78,7 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     handler: Handler = Router(routes, Dispatch(providers))
     handler = Limits(handler, around.in_flight, config.server.limits.concurrent_requests)
     handler = Telemetry(handler, around.sinks)
-    return Onion(config, Keyring(config.keys), providers, routes, Catalogue(providers), handler)
+    return Onion(config, Keyring(config.keys), providers, routes, Catalogue(providers), handler, Running())
 
 
 def _providers(config: Config, run_dir: Path, before: Onion | None) -> dict[str, Provider]:
@@ -69,16 +98,26 @@ class Live:
     def __init__(self, onion: Onion, around: Surroundings) -> None:
         self.onion = onion
         self._around = around
+        self._retirement: asyncio.Task[None] | None = None
 
-    async def swap(self, config: Config) -> None:
-        """Serve by a new configuration from now on, and end what only the old one used once its calls are done."""
+    def swap(self, config: Config) -> None:
+        """Serve by a new configuration from now on; what only the old one used ends after its last call."""
         old = self.onion
         self.onion = build(config, self._around, old)
-        for name, provider in old.providers.items():
-            if self.onion.providers.get(name) is not provider:
-                await provider.close()
+        self._retirement = asyncio.get_running_loop().create_task(self._retire(old, self.onion, self._retirement))
 
     async def close(self) -> None:
         """End every provider."""
+        if self._retirement is not None:
+            await self._retirement
         for provider in self.onion.providers.values():
             await provider.close()
+
+    async def _retire(self, old: Onion, new: Onion, earlier: asyncio.Task[None] | None) -> None:
+        """Close what the new onion did not take over; an onion before the old one may still be using it."""
+        if earlier is not None:
+            await earlier
+        await old.running.wait()
+        for name, provider in old.providers.items():
+            if new.providers.get(name) is not provider:
+                await provider.close()

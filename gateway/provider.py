@@ -10,7 +10,7 @@ from adapters.wire.errors import GatewayError, UpstreamError
 from adapters.wire.redaction import redact
 from config import schema
 from gateway.call import Call
-from gateway.upstream.head import Origin, build_head, origin_of
+from gateway.upstream.head import InvalidSetting, Origin, build_head, origin_of
 from gateway.upstream.pool import Pool, Response, build_pool
 from gateway.upstream.tokens import AccessToken
 
@@ -114,16 +114,20 @@ class Provider:
     def _pool(self, origin: Origin) -> Pool:
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = build_pool(self.settings, origin, self.server)
+            pool = self._pools[origin] = build_pool(self.settings, origin, self.server, self.name)
         return pool
 
     def _remember(
         self, url: str, listens: str, secret: str | None, target: Target, body: bytes
     ) -> tuple[str | None, Pool, bytes]:
         """Build what is the same for every request to a URL; `listens` is where an engine has it, if one does."""
-        pool = self._pool(origin_of(listens or url))
         signature = self.adapter.sign(target, url, body, secret)
-        head = build_head("POST", url, [(b"content-type", b"application/json"), *signature])
+        try:
+            pool = self._pool(origin_of(listens or url))
+            head = build_head("POST", url, [(b"content-type", b"application/json"), *signature])
+        except InvalidSetting as error:
+            message = f"The provider '{self.name}' can't be asked: {error}"
+            raise GatewayError(message, code="invalid_configuration") from None
         if len(self._heads) >= _HEADS_MAX:
             self._heads.clear()
         known = self._heads[listens + url] = (secret, pool, head)

@@ -1,7 +1,6 @@
 """One worker: builds the application, listens, reloads on SIGHUP, drains on SIGTERM and Ctrl-C."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
@@ -115,6 +114,5 @@ class _Reload:
         fixed = [name for name in _FIXED if getattr(old, name) != getattr(config.server, name)]
         if fixed:
             log.warning("server.%s: changes after a restart only", ", server.".join(fixed))
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._live.swap(config)
+        self._live.swap(config)
         log.info("configuration reloaded: %d providers, %d models", len(config.providers), len(config.models))

@@ -36,6 +36,7 @@ class InferenceDoor:
         request_id = request_id_of(headers)
         call: Call | None = None
         onion = self._live.onion
+        onion.running.enter()
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("Only POST is served here.", headers=((b"allow", b"POST"),))
@@ -56,6 +57,7 @@ class InferenceDoor:
                 call.status = 499
             raise
         finally:
+            onion.running.leave()
             if call is not None:
                 call.close()
 

@@ -34,5 +34,5 @@ def option_types() -> dict[str, type[Struct]]:
 
 def complain(error: ConfigError) -> int:
     """Say what is wrong; give the exit code."""
-    print(error, file=sys.stderr)  # noqa: T201
+    print(error, file=sys.stderr)
     return 2

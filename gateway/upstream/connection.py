@@ -110,8 +110,10 @@ class Connection(asyncio.Protocol):
         """Give up the exchange under way, and the connection with it."""
         if self.busy:
             self.busy = False
-            self.response.error = error
-            self.response.wake()
+            response = self.response
+            response.error = error
+            response.wake()
+            del response.connection  # the two would keep each other alive
         self.close()
 
     def close(self) -> None:
@@ -119,6 +121,7 @@ class Connection(asyncio.Protocol):
         if not self.closed:
             self.closed = True
             self._transport.abort()
+            del self._parser  # it knows this object's methods: the two would keep each other alive
             self._on_closed(self)
 
     # What the event loop calls
@@ -224,6 +227,7 @@ class Connection(asyncio.Protocol):
         if response.paused:
             self.resume()
         response.wake()
+        del response.connection  # the two would keep each other alive
         if self._keep:
             self.reused = self.heard = True
             self._on_free(self)

@@ -18,11 +18,11 @@ class Response:
     """
 
     __slots__ = (
-        "_connection",
         "_limit",
         "began",
         "bodiless",
         "chunks",
+        "connection",
         "decoder",
         "ended",
         "error",
@@ -59,7 +59,8 @@ class Response:
         self.bodiless = False
         """The request was a HEAD: the answer's length is that of a body which does not follow."""
         self.decoder: Decoder | None = None
-        self._connection = connection
+        self.connection = connection
+        """Until the end or the error."""
         self._limit = limit
 
     async def read(self) -> bytes:
@@ -90,7 +91,7 @@ class Response:
     def close(self) -> None:
         """End the exchange: a connection whose answer is not in to its end is closed at once. May be called again."""
         if not self.ended and self.error is None:
-            self._connection.fail(UpstreamUnreachable("The answer was closed before its end."))
+            self.connection.fail(UpstreamUnreachable("The answer was closed before its end."))
         self.chunks.clear()
         self.size = 0
 
@@ -108,7 +109,7 @@ class Response:
                 return b""
             if self.error is not None:
                 raise self.error
-            waiter = self.waiter = self._connection.loop.create_future()
+            waiter = self.waiter = self.connection.loop.create_future()
             try:
                 await waiter
             except asyncio.CancelledError:
@@ -135,5 +136,5 @@ class Response:
         chunks.clear()
         self.size = 0
         if self.paused:
-            self._connection.resume()
+            self.connection.resume()
         return data

@@ -70,7 +70,9 @@ async def test_head_is_answered_without_a_body(serve: Serve) -> None:
 async def test_an_expected_100_continue_is_sent_when_the_body_is_wanted(serve: Serve) -> None:
     served = await serve(echo)
     reader, writer = await served.connect()
-    writer.write(b"POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+    writer.write(
+        b"POST /e HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+    )
     assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10) == b"HTTP/1.1 100 Continue\r\n\r\n"
     writer.write(b"ok")
     assert (await asyncio.wait_for(reader.read(), 10)).endswith(b"POST /e ok")
@@ -81,7 +83,9 @@ async def test_an_expected_100_continue_is_sent_when_the_body_is_wanted(serve: S
     "request_bytes",
     [
         pytest.param(b"NONSENSE\r\n\r\n", id="no request line"),
-        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", id="two lengths"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", id="two lengths"
+        ),
         pytest.param(
             b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             id="length and chunked",

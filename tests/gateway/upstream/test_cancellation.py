@@ -28,7 +28,7 @@ async def start(waiting: Awaitable[object]) -> "asyncio.Task[object]":
     """Run it until it waits for something outside."""
     task = asyncio.ensure_future(waiting)
     await asyncio.sleep(0.05)
-    return task  # type: ignore[return-value]
+    return task
 
 
 async def test_waiting_for_headers(connect: Connect) -> None:
