@@ -11,7 +11,6 @@ FRAME_MAX = 8 * 1024 * 1024
 """Bytes of one frame that are held while its end is awaited."""
 
 _BOM = b"\xef\xbb\xbf"
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 # A CR that ends what has come so far may be half of a CRLF: the frame is whole when the next byte is in.
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
 _USUAL_ENDS = (b"}\n\n", b"]\n\n")  # of JSON, and of `[DONE]`
@@ -66,6 +65,10 @@ class Framer:
 
 def split(frames: bytes) -> list[bytes]:
     """Cut what `Framer.feed` gave into single frames."""
+    if b"\r" not in frames:
+        *whole, rest = frames.split(b"\n\n")
+        parts = [frame + b"\n\n" for frame in whole]
+        return [*parts, rest] if rest else parts
     parts = []
     start = 0
     for blank in _BLANK_LINE.finditer(frames):
@@ -91,7 +94,7 @@ def parse(frame: bytes) -> Event:
 
 def write(data: bytes) -> bytes:
     """A frame with this data."""
-    return b"".join(b"data: " + line + b"\n" for line in _LINE_END.split(data)) + b"\n"
+    return b"".join(b"data: " + line + b"\n" for line in data.splitlines() or (b"",)) + b"\n"
 
 
 def with_data(frame: bytes, data: bytes) -> bytes:
@@ -101,7 +104,7 @@ def with_data(frame: bytes, data: bytes) -> bytes:
 
 
 def _lines(frame: bytes) -> list[bytes]:
-    return _LINE_END.split(frame.removeprefix(_BOM))
+    return frame.removeprefix(_BOM).splitlines()
 
 
 def _last_frame_end(buffer: bytearray, start: int) -> int:

@@ -1,5 +1,6 @@
 """A client's request body, parsed only as deep as somebody asks."""
 
+import re
 from typing import TypeVar
 
 import msgspec
@@ -13,7 +14,8 @@ _encode = msgspec.json.Encoder().encode
 _TRUE = b"true"
 _JUDGED = frozenset({"model", "stream", "stream_options"})
 """The fields that the gateway decides by."""
-_MODEL_NAME_MAX = 512
+_MODEL_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,512}")
+"""It goes into headers, URLs and bounded caches."""
 
 T = TypeVar("T")
 
@@ -99,11 +101,9 @@ def _model_name(value: Raw) -> str:
         name = _text.decode(value)
     except msgspec.DecodeError:
         raise BadRequest("Invalid type for 'model': expected a string.", param="model", code="invalid_type") from None
-    if not name:
-        raise BadRequest("'model' must not be empty.", param="model", code="invalid_value")
-    if len(name) > _MODEL_NAME_MAX or not name.isprintable():  # it goes into headers, URLs and bounded caches
+    if _MODEL_NAME.fullmatch(name) is None:
         raise BadRequest(
-            f"'model' must be at most {_MODEL_NAME_MAX} characters without line breaks or other control characters.",
+            "'model' must have 1 to 512 characters, without line breaks or other control characters.",
             param="model",
             code="invalid_value",
         )

@@ -2,6 +2,8 @@
 
 import sys
 
+import msgspec
+
 from adapters.inference import ADAPTERS
 from config.schema import Config
 
@@ -40,7 +42,7 @@ def served(config: Config) -> list[tuple[str, str]]:
         if adapter.models is None:
             names.append((f"{provider}/…", f"any model of {settings.base_url}"))
         else:
-            options = adapter.options(**settings.options) if settings.options else adapter.options()
+            options = msgspec.convert(settings.options, adapter.options)
             names += [(f"{provider}/{model}", "runs here") for model in adapter.models(options)]
     return names
 

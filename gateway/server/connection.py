@@ -34,6 +34,7 @@ class Connection(asyncio.Protocol):
         "_close_after",
         "_deaf",
         "_expects_continue",
+        "_fed",
         "_extensions",
         "_head_bytes",
         "_headers",
@@ -109,6 +110,7 @@ class Connection(asyncio.Protocol):
         """Parse what came in."""
         if self._deaf:
             return
+        self._fed = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -117,7 +119,7 @@ class Connection(asyncio.Protocol):
             fault = error.__context__
             self._refuse(fault if isinstance(fault, GatewayError) else BadRequest(_unreadable(error)))
             return
-        if self._in_head:
+        if self._in_head or (self._reading is not None and not self._fed):  # a head, trailers or chunk extensions
             self._head_bytes += len(data)
             if self._head_bytes > self._listener.limits.header_bytes:
                 self._refuse(self._headers_too_large())
@@ -137,11 +139,15 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """llhttp: one header."""
+        """llhttp: one header, or one trailer after the body, which may not pass for a header (RFC 9110, 6.5.1)."""
+        if not self._in_head:
+            return
         name = name.lower()
         self._head_bytes += len(name) + len(value) + 4
         if name == b"host":
             self._hosts += 1
+        elif name == b"transfer-encoding" and value.lower() != b"chunked":
+            raise BadRequest("No transfer coding but chunked is taken.", code="bad_http")
         elif name == b"expect":
             self._expects_continue = value.lower() == b"100-continue"
         self._headers.append((name, value))
@@ -171,6 +177,8 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         """llhttp: a part of the body."""
+        self._fed = True
+        self._head_bytes = 0
         if self._reading is not None:
             self._reading.feed(part)
 
@@ -286,6 +294,8 @@ class Connection(asyncio.Protocol):
 
     def _linger(self) -> None:
         # A close with unread bytes makes the kernel send a reset, which can overtake our answer (RFC 9112, 9.6).
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
         self.resume_reading()
         self.deadline = self.loop.time() + _LINGER_SECONDS
 

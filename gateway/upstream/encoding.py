@@ -30,7 +30,7 @@ class Decoder:
     def feed(self, data: bytes) -> None:
         """Take bytes cut anywhere, once everything pending was taken."""
         self._input += data
-        self._more = True
+        self._more = bool(self._input)
 
     def pending(self) -> bytes:
         """The next decoded bytes, b"" when there are none without more input.
@@ -49,7 +49,7 @@ class Decoder:
             except zlib.error:
                 raise _undecodable() from None
             self._input = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
-            self._more = bool(self._input) or len(data) == _PIECE
+            self._more = bool(self._input) or (len(data) == _PIECE and not inflate.eof)
             if data:
                 return data
         return b""

@@ -38,17 +38,19 @@ class Proxy(Struct, frozen=True):
         request = b"CONNECT %b HTTP/1.1\r\nhost: %b\r\n%b\r\n" % (authority, authority, self.authorization)
         await loop.sock_sendall(sock, request)
         answer = b""
-        while not (end := answer.find(b"\r\n\r\n") + 4) > 3:
+        while b"\r\n\r\n" not in answer and len(answer) < _ANSWER_BYTES:
             data = await loop.sock_recv(sock, 4_096)
-            if not data or len(answer) > _ANSWER_BYTES:
-                raise UpstreamUnreachable("The proxy gave no answer that is HTTP.")
+            if not data:
+                break
             answer += data
         status = _STATUS.match(answer)
-        if status is None or end != len(answer):
+        if status is None or b"\r\n\r\n" not in answer:
             raise UpstreamUnreachable("The proxy gave no answer that is HTTP.")
         if not status[1].startswith(b"2"):
             why = ": it wants a user and password" if status[1] == b"407" else ""
             raise UpstreamUnreachable(f"The proxy refused to connect to the provider with {status[1].decode()}{why}.")
+        if not answer.endswith(b"\r\n\r\n"):
+            raise UpstreamUnreachable("The proxy sent something in the provider's name before the tunnel was used.")
 
 
 def proxy_for(origin: Origin, configured: str | None) -> Proxy | None:

@@ -3,9 +3,7 @@
 Run by the engine as `python -m adapters.inference.local.chat_server <settings>`.
 """
 
-import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -13,7 +11,7 @@ import msgspec
 
 from adapters.inference.local import chat, completion, lifetime, unix_server
 from adapters.inference.local.chat import ChatAnswer
-from adapters.inference.local.chunks import Chunk, Tally
+from adapters.inference.local.chunks import Tally
 from adapters.inference.local.completion import CompletionAnswer
 from adapters.inference.local.llama import Llama
 from adapters.inference.local.options import ProcessSettings
@@ -47,9 +45,7 @@ class ChatServer:
                 return await self._answer(request.path, body, fields, ChatAnswer(self._model, demand))
             case "POST", "/v1/completions":
                 body = parse(request.body)
-                return await self._answer(
-                    request.path, body, completion.prepare(body), CompletionAnswer(self._model)
-                )
+                return await self._answer(request.path, body, completion.prepare(body), CompletionAnswer(self._model))
         raise NotFound(f"The local model '{self._model}' serves chat and completions only.")
 
     async def _answer(
@@ -65,7 +61,8 @@ class ChatServer:
             told = [chunk async for chunk in chunks]
             return Response(_encode(answer.whole(told, tally.total())))
         first = await anext(chunks)  # what is refused is refused with its status
-        return Response(_frames(first, chunks, answer, tally if body.wants_usage else None), content_type="text/event-stream")
+        frames = _frames(first, chunks, answer, tally if body.wants_usage else None)
+        return Response(frames, content_type="text/event-stream")
 
     async def _chunks(
         self, path: str, fields: dict[str, Any], answer: ChatAnswer | CompletionAnswer, tally: Tally
@@ -107,10 +104,8 @@ async def main(settings: ProcessSettings) -> None:
     verify(Weights(settings.file, settings.sha256))
     llama = Llama(settings)
     server = ChatServer(settings, llama, await llama.knows_tools())
-    await unix_server.serve(server.handle, settings.socket, settings.idle_seconds)
+    await unix_server.serve(server.handle, settings.socket, settings.idle_seconds, settings.lock)
 
 
 if __name__ == "__main__":
-    told = msgspec.json.decode(sys.argv[1], type=ProcessSettings)
-    lifetime.die_with(told.parent)
-    asyncio.run(main(told))
+    lifetime.run(main)

@@ -42,8 +42,7 @@ class Chunk(Struct):
     error: dict[str, Any] | None = None
 
 
-decode = msgspec.json.Decoder(Chunk | None).decode
-"""None is what llama.cpp writes where it has nothing to say yet."""
+decode = msgspec.json.Decoder(Chunk).decode
 
 
 class Tally:

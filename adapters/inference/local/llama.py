@@ -5,21 +5,29 @@ connection is the one way to stop it that works while it reads a prompt, too.
 """
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import xllamacpp
 from msgspec import Struct
 
 from adapters.inference.local.chunks import Chunk, decode
-from adapters.inference.local.options import ProcessSettings
+from adapters.inference.local.options import ProcessSettings, inner_socket
+from adapters.inference.local.unix_client import Answer, request
 from adapters.wire.errors import BadRequest, GatewayError
 
 _LOG_ERRORS = 1
+_FIELD = re.compile(r"Field '(\w+)'")
+"""How llama.cpp begins to tell what is wrong with a parameter."""
+_POOLINGS = {
+    "mean": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN,
+    "cls": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_CLS,
+    "last": xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST,
+}
 
 
 class _Refusal(Struct):
@@ -41,23 +49,32 @@ class _Properties(Struct):
     chat_template_caps: _Capabilities = msgspec.field(default_factory=_Capabilities)
 
 
+class _Embedding(Struct):
+    embedding: list[float]
+
+
+class _EmbeddingUsage(Struct):
+    prompt_tokens: int
+
+
+class _Embeddings(Struct):
+    data: list[_Embedding]
+    usage: _EmbeddingUsage
+
+
 class Llama:
     """A loaded model."""
 
     def __init__(self, settings: ProcessSettings) -> None:
-        self._socket = f"{settings.socket}.llama"
+        self._socket = inner_socket(settings.socket)
         Path(self._socket).unlink(missing_ok=True)
         self._server = xllamacpp.Server(_parameters(settings, self._socket))
-        self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=self._socket, limits=httpx.Limits(max_keepalive_connections=0)),
-            base_url="http://llama",
-            timeout=None,
-        )
 
     async def knows_tools(self) -> bool:
         """Whether the model's chat template shows tools, their calls and their results to the model."""
-        answer = await self._client.get("/props")
-        return msgspec.json.decode(answer.content, type=_Properties).chat_template_caps.supports_tools
+        async with request(self._socket, "GET", "/props") as answer:
+            properties = msgspec.json.decode(await answer.read(), type=_Properties)
+        return properties.chat_template_caps.supports_tools
 
     @contextlib.asynccontextmanager
     async def stream(self, path: str, fields: dict[str, Any]) -> AsyncIterator[AsyncIterator[Chunk]]:
@@ -65,32 +82,32 @@ class Llama:
 
         Raises BadRequest where the engine refuses, GatewayError where it fails; inside the stream too.
         """
-        body = msgspec.json.encode(fields)
-        async with self._client.stream("POST", path, content=body) as answer:
-            if answer.status_code != HTTPStatus.OK:
-                raise _explained(answer.status_code, await answer.aread())
+        async with request(self._socket, "POST", path, msgspec.json.encode(fields)) as answer:
+            await _check(answer)
             yield _chunks(answer)
 
     async def embed(self, texts: list[str]) -> tuple[list[list[float]], int]:
-        """One vector for each text, and their tokens together."""
-        answer = await self._client.post("/v1/embeddings", content=msgspec.json.encode({"input": texts}))
-        if answer.status_code != HTTPStatus.OK:
-            raise _explained(answer.status_code, answer.content)
-        told = msgspec.json.decode(answer.content)
-        return [item["embedding"] for item in told["data"]], told["usage"]["prompt_tokens"]
+        """One vector for each text, and their tokens together. Raises BadRequest on a text that is too long."""
+        async with request(self._socket, "POST", "/v1/embeddings", msgspec.json.encode({"input": texts})) as answer:
+            await _check(answer)
+            told = msgspec.json.decode(await answer.read(), type=_Embeddings)
+        return [item.embedding for item in told.data], told.usage.prompt_tokens
 
 
-async def _chunks(answer: httpx.Response) -> AsyncIterator[Chunk]:
-    async for line in answer.aiter_lines():
-        if not line.startswith("data: {"):  # pings, `null` and `[DONE]`
+async def _chunks(answer: Answer) -> AsyncIterator[Chunk]:
+    async for line in answer.lines():
+        data = line.removeprefix(b"data: ")
+        if not data.startswith(b"{"):  # pings, empty lines, `null` and `[DONE]`
             continue
-        data = line.removeprefix("data: ").encode()
         chunk = decode(data)
-        if chunk is None:
-            continue
         if chunk.error is not None:
             raise _explained(HTTPStatus.INTERNAL_SERVER_ERROR, data)
         yield chunk
+
+
+async def _check(answer: Answer) -> None:
+    if answer.status != HTTPStatus.OK:
+        raise _explained(answer.status, await answer.read())
 
 
 def _explained(status: int, body: bytes) -> GatewayError:
@@ -106,7 +123,8 @@ def _explained(status: int, body: bytes) -> GatewayError:
             code="context_length_exceeded",
         )
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return BadRequest(refusal.message)
+        field = _FIELD.match(refusal.message)
+        return BadRequest(refusal.message, param=field[1] if field else None)
     return GatewayError(refusal.message, code="model_failed")
 
 
@@ -122,6 +140,8 @@ def _parameters(settings: ProcessSettings, socket: str) -> Any:
     parameters.embedding = settings.kind == "embeddings"
     if parameters.embedding:
         parameters.n_batch = parameters.n_ubatch = settings.context  # one text is one batch
+        if settings.pooling is not None:
+            parameters.pooling_type = _POOLINGS[settings.pooling]
     parameters.cache_ram_mib = 0  # it would keep up to 8 GiB of old prompts
     parameters.ui = False
     parameters.verbosity = _LOG_ERRORS

@@ -46,6 +46,7 @@ class Message(Struct):
     tool_call_id: str | None = None
 
 
+_message = msgspec.json.Decoder(Message).decode
 _messages = msgspec.json.Decoder(list[Message])
 _raws = msgspec.json.Decoder(list[Raw])
 
@@ -78,8 +79,8 @@ def render(fields: dict[str, Raw], knows_tools: bool) -> list[Raw | dict[str, An
 
 def with_instruction(messages: list[Raw | dict[str, Any]], instruction: str) -> list[Raw | dict[str, Any]]:
     """The messages with one more sentence for the model, in the system message they start with or one of their own."""
-    first = msgspec.json.decode(messages[0], type=Message) if isinstance(messages[0], Raw) else None
-    if first is not None and first.role == "system":
+    first = _message(messages[0]) if isinstance(messages[0], Raw) else msgspec.convert(messages[0], Message)
+    if first.role == "system":
         return [{"role": "system", "content": f"{_text(first, 0)}\n\n{instruction}"}, *messages[1:]]
     return [{"role": "system", "content": instruction}, *messages]
 

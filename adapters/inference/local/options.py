@@ -8,6 +8,7 @@ from adapters.inference.local.weights import PACKAGED
 from config.schema import Count, Seconds
 
 Kind: TypeAlias = Literal["chat", "embeddings"]
+Pooling: TypeAlias = Literal["mean", "cls", "last"]
 Slots = Annotated[int, Meta(ge=1, le=256)]
 
 
@@ -29,6 +30,8 @@ class LocalModel(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Requests that are computed at once."""
     queue: Annotated[int, Meta(ge=0, le=65_536)] = 64
     """Requests that may wait for their turn; more are answered 503."""
+    pooling: Pooling | None = None
+    """For embeddings with a GGUF file: how the vectors of a text's tokens become one, where the file does not say."""
     load: Literal["first_use", "start"] = "first_use"
     """When its process starts."""
     idle_seconds: Seconds | None = None
@@ -66,9 +69,17 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     context: int
     parallel: int
     queue: int
+    pooling: Pooling | None
     idle_seconds: float | None
+    lock: int
+    """An open file with a lock, held for as long as it listens: who gets the lock may start another process."""
     parent: int
     """The process whose end is also its own."""
+
+
+def inner_socket(socket: str) -> str:
+    """Where llama.cpp listens inside the process that listens at `socket`; it knows a socket by the end of its name."""
+    return socket.removesuffix(".sock") + ".llama.sock"
 
 
 def _is_file_name(name: str) -> bool:

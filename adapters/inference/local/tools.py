@@ -1,8 +1,8 @@
 """Tool calls that a request demands, for an engine that does not enforce them.
 
 llama.cpp takes `tool_choice` and leaves it to the model (https://github.com/ggml-org/llama.cpp/issues/27217); a small
-model then talks instead of calling. So the functions become a JSON schema that the answer must fit, which llama.cpp does
-enforce, and the answer becomes a tool call again.
+model then talks instead of calling. So the functions become a JSON schema that the answer must fit, which llama.cpp
+does enforce, and the answer becomes a tool call again.
 """
 
 import re

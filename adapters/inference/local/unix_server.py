@@ -8,10 +8,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from http import HTTPStatus
-from pathlib import Path
 from typing import TypeAlias
 
 import httptools
@@ -45,15 +45,33 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class Activity:
-    """How many requests are in progress, and since when there was none."""
+    """Whether requests are in progress, and since when there was none."""
 
     def __init__(self) -> None:
-        self.running = 0
-        self.rested = time.monotonic()
+        self._running = 0
+        self._rests_since = time.monotonic()
+        self._resting = asyncio.Event()
+        self._resting.set()
+
+    def begin(self) -> None:
+        """A request begins."""
+        self._running += 1
+        self._resting.clear()
+
+    def end(self) -> None:
+        """A request has ended."""
+        self._running -= 1
+        self._rests_since = time.monotonic()
+        if not self._running:
+            self._resting.set()
 
     def idle_for(self) -> float:
         """Seconds without a request."""
-        return 0.0 if self.running else time.monotonic() - self.rested
+        return 0.0 if self._running else time.monotonic() - self._rests_since
+
+    async def rest(self) -> None:
+        """Wait until none is in progress."""
+        await self._resting.wait()
 
 
 class Connection(asyncio.Protocol):
@@ -121,7 +139,7 @@ class Connection(asyncio.Protocol):
         self._task = asyncio.get_running_loop().create_task(self._answer(request, self._parser.should_keep_alive()))
 
     async def _answer(self, request: Request, keep_alive: bool) -> None:
-        self._activity.running += 1
+        self._activity.begin()
         try:
             try:
                 response = await self._handler(request)
@@ -132,8 +150,7 @@ class Connection(asyncio.Protocol):
                 response = _plain(GatewayError("The local model failed.", code="internal_error"))
             await self._send(response)
         finally:
-            self._activity.running -= 1
-            self._activity.rested = time.monotonic()
+            self._activity.end()
         if not keep_alive:
             self._transport.close()
 
@@ -158,20 +175,34 @@ class Connection(asyncio.Protocol):
         self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (_head(response), len(response.body), response.body))
 
 
-async def serve(handler: Handler, path: str, idle_seconds: float | None) -> None:
-    """Listen at a path until nothing was asked for `idle_seconds`, or forever."""
+async def serve(handler: Handler, path: str, idle_seconds: float | None, lock: int | None = None) -> None:
+    """Listen at a path until SIGTERM comes or nothing was asked for `idle_seconds`; finish what is in progress.
+
+    `lock` is an open file that is closed once nobody can connect any more: another process may take over then.
+    """
     loop = asyncio.get_running_loop()
     activity = Activity()
-    Path(path).unlink(missing_ok=True)
-    os.umask(0o077)
+    told_to_end = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, told_to_end.set)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # left behind by a process that was killed
     server = await loop.create_unix_server(lambda: Connection(handler, activity), path)
-    async with server:
-        if idle_seconds is None:
-            await server.serve_forever()
+    await _until_over(told_to_end, activity, idle_seconds)
+    server.close()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    if lock is not None:
+        os.close(lock)
+    await activity.rest()
+
+
+async def _until_over(told_to_end: asyncio.Event, activity: Activity, idle_seconds: float | None) -> None:
+    while not told_to_end.is_set():
+        left = None if idle_seconds is None else idle_seconds - activity.idle_for()
+        if left is not None and left <= 0:
             return
-        while (left := idle_seconds - activity.idle_for()) > 0:
-            await asyncio.sleep(left)
-        Path(path).unlink(missing_ok=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(told_to_end.wait(), left)
 
 
 def _plain(error: GatewayError) -> Response:
@@ -179,7 +210,9 @@ def _plain(error: GatewayError) -> Response:
 
 
 def _head(response: Response) -> bytes:
-    lines = f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\ncontent-type: {response.content_type}\r\n"
+    lines = (
+        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}\r\ncontent-type: {response.content_type}\r\n"
+    )
     if response.retry_after is not None:
         lines += f"retry-after: {max(1, round(response.retry_after))}\r\n"
     return lines.encode()

@@ -25,7 +25,7 @@ _NO_CHOICES = (Raw(b"[]"), Raw(b"null"), Raw())
 # string is escaped, so these bytes are a member and never a text.
 _LAST_NULL = (b',"usage":null}\n\n', b"}\n\n")
 _OPENAI_NULL = (b'}],"usage":null,"obfuscation":"', b'}],"obfuscation":"')
-_PASSED_NULL = (b'"usage":null', b'"-----":null')
+_PASSED_NULL = (b'"usage":null', b'"-----":null')  # of the same length, so that what is found is found in its place
 _USAGE_CHUNK_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
 
 
