@@ -19,6 +19,8 @@ def describe(expected: inspect.Type) -> str:
             return "a mapping"
         case inspect.ListType():
             return f"a list of {expected.min_length} or more" if expected.min_length else "a list"
+        case inspect.AnyType():
+            return "any value"
         case inspect.BoolType():
             return "true or false"
         case inspect.IntType():

@@ -3,18 +3,18 @@
 import re
 
 import yaml
-from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from yaml.nodes import ScalarNode, SequenceNode
 
 from config.redaction import show_text
 from config.report import Report
-from config.tree import Mapping, Node, Path, Place, Scalar, Sequence, Unreadable
+from config.tree import Kind, Mapping, Node, Path, Place, Scalar, Sequence, Unreadable
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 32
 MAX_NODES = 50_000
 
 _TAG = "tag:yaml.org,2002:"
-_KINDS = {"int": "number", "float": "number", "bool": "boolean", "null": "null"}
+_KINDS: dict[str, Kind] = {"int": "number", "float": "number", "bool": "boolean", "null": "null"}
 _TEXT_TAGS = ("str", "timestamp", "value", "merge")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SMALLEST = "at least one provider, for example `providers: {openai: {}}`"
@@ -26,27 +26,21 @@ def parse(text: str, report: Report) -> Mapping:
     Raises ConfigError where there is none to go on with; other mistakes are only added to the report.
     """
     if len(text) > MAX_BYTES:
-        report.add((), "the file is too large", place=Place(1, 1), allowed=f"{MAX_BYTES:,} bytes")
-        report.raise_if_any()
+        report.stop("the file is too large", Place(1, 1), allowed=f"{MAX_BYTES:,} bytes")
     root = _compose(text, report)
     if root is None or root.value == "":
-        report.add((), "the file is empty", place=Place(1, 1), allowed=_SMALLEST)
-    elif not isinstance(root, MappingNode):
-        found = "a list" if isinstance(root, SequenceNode) else "a single value"
-        report.add((), "the top of the file must be a mapping", place=_place(root), found=found, allowed=_SMALLEST)
-    else:
-        tree = _Builder(report).node(root, ())
-        if isinstance(tree, Mapping):
-            return tree
-    report.raise_if_any()
-    raise AssertionError("a tree without a mapping at its top has been reported")
+        report.stop("the file is empty", Place(1, 1), allowed=_SMALLEST)
+    tree = _Builder(report).node(root, ())
+    if not isinstance(tree, Mapping):
+        found = "a list" if isinstance(tree, Sequence) else "a single value"
+        report.stop("the top of the file must be a mapping", _place(root), found=found, allowed=_SMALLEST)
+    return tree
 
 
 def _compose(text: str, report: Report) -> yaml.Node | None:
     if match := _UNPRINTABLE.search(text):
         place = Place(text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start()))
-        report.add((), f"the character U+{ord(match.group()):04X} can't stand here", place=place)
-        report.raise_if_any()
+        report.stop(f"the character U+{ord(match.group()):04X} can't stand here", place)
     try:
         _refuse_bulk(text, report)
         return yaml.compose(text, Loader=yaml.CSafeLoader)
@@ -54,9 +48,7 @@ def _compose(text: str, report: Report) -> yaml.Node | None:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
         source = (text.splitlines()[place.line - 1 :] or [""])[0]
-        report.add((), f"this is not YAML: {_problem(error, source)}", place=place)
-    report.raise_if_any()
-    return None
+        report.stop(f"this is not YAML: {_problem(error, source)}", place)
 
 
 def _refuse_bulk(text: str, report: Report) -> None:
@@ -69,8 +61,7 @@ def _refuse_bulk(text: str, report: Report) -> None:
             depth -= 1
         if depth > MAX_DEPTH or count > 2 * MAX_NODES:
             bound = f"{MAX_DEPTH} levels deep" if depth > MAX_DEPTH else f"{MAX_NODES:,} values long"
-            report.add((), f"the file is more than {bound}", place=_place(event))
-            report.raise_if_any()
+            report.stop(f"the file is more than {bound}", _place(event))
 
 
 def _problem(error: yaml.MarkedYAMLError, line: str) -> str:
@@ -105,9 +96,7 @@ class _Builder:
     def node(self, node: yaml.Node, path: Path) -> Node:
         self.count += 1
         if self.count > MAX_NODES:
-            problem = f"the file holds more than {MAX_NODES:,} values, aliases written out"
-            self.report.add((), problem, place=_place(node))
-            self.report.raise_if_any()
+            self.report.stop(f"the file holds more than {MAX_NODES:,} values, aliases written out", _place(node))
         if id(node) in self.open:
             self.report.add(path, "an alias stands inside the value it names", place=_place(node))
             return Unreadable(_place(node))
@@ -129,7 +118,7 @@ class _Builder:
         if tag not in _TEXT_TAGS and tag not in _KINDS:
             return self.refuse_tag(node, path)
         plain = node.style not in ("'", '"', "|", ">")
-        return Scalar(_place(node), node.value, _KINDS.get(tag, "text"), plain, written=node.value)  # type: ignore[arg-type]
+        return Scalar(_place(node), node.value, _KINDS.get(tag, "text"), plain, written=node.value)
 
     def mapping(self, node: yaml.Node, path: Path) -> Node:
         entries: dict[str, Node] = {}

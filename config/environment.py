@@ -10,7 +10,7 @@ from config.report import Report
 from config.tree import Mapping, Node, Path, Scalar, Sequence, Unreadable
 
 _REFERENCE = re.compile(r"\$(\$\{)|\$\{([^}]*)(\}?)")
-_WAYS = "${NAME} of a variable that is set, ${NAME:-default}, or the value itself; ${ itself is written $${"
+_WAYS = "the value itself, ${NAME} of a variable that is set, or ${NAME:-default}; $${ writes ${"
 _INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 

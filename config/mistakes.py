@@ -45,10 +45,17 @@ class ConfigError(Exception):
 
 
 def nearest(word: str, known: Collection[str], at_least: float = 0.6) -> str | None:
-    """The known word that was probably meant, from 0 for any to 1 for the same."""
-    by_form = {_form(each): each for each in known}
-    close = difflib.get_close_matches(_form(word), by_form, n=1, cutoff=at_least)
-    return by_form[close[0]] if close else None
+    """The known word that was probably meant, the first of equally near ones. `at_least`: 0 any, 1 the same."""
+    forms = {_form(each): each for each in reversed(list(known))}
+    close = difflib.get_close_matches(_form(word), forms, n=5, cutoff=at_least)
+    matcher = difflib.SequenceMatcher(b=_form(word))
+    best = 0.0
+    meant = None
+    for form in (form for form in reversed(forms) if form in close):
+        matcher.set_seq1(form)
+        if matcher.ratio() > best:
+            best, meant = matcher.ratio(), forms[form]
+    return meant
 
 
 def path_text(path: Path) -> str:

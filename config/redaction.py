@@ -76,7 +76,8 @@ def excerpt(line: str, column: int, shown: set[str]) -> str | None:
     """
     visible = _FIELDS.union(*(_VARIABLE_OR_WORD.findall(text) for text in shown))
     line = line.replace("\t", " ")
-    before, after = _masked(line[: column - 1], visible), _masked(line[column - 1 :], visible)
+    before = _masked(line[: column - 1], visible)
+    after = re.sub(r"\s#.*", "", _masked(line[column - 1 :], visible))
     start = max(0, len(before) - _EXCERPT_WIDTH // 2)
     window = (before + after)[start : start + _EXCERPT_WIDTH].rstrip()
     return f"{window}\n{' ' * (len(before) - start)}^" if window else None
@@ -87,7 +88,7 @@ def _masked(text: str, visible: frozenset[str]) -> str:
         word = match.group()
         return word if word in visible or word.startswith("${") or _PUNCTUATION.fullmatch(word) else "…"
 
-    return re.sub("…(:…)+", "…", _VARIABLE_OR_WORD.sub(keep, text))
+    return re.sub(r"…([:\s]+…)+", "…", _VARIABLE_OR_WORD.sub(keep, text))
 
 
 def _field_names() -> frozenset[str]:

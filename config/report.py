@@ -1,5 +1,7 @@
 """Collects the mistakes of one file."""
 
+from typing import NoReturn
+
 from config.mistakes import ConfigError, Mistake, path_text
 from config.redaction import excerpt, show, show_path
 from config.tree import Node, Path, Place, Scalar, locate, node_at
@@ -44,11 +46,19 @@ class Report:
             excerpt=place and self._excerpt(place, {*map(str, shown), found or ""}),
         )
 
+    def stop(self, problem: str, place: Place, *, found: str | None = None, allowed: str | None = None) -> NoReturn:
+        """Raise ConfigError with what was added and a mistake that nothing can be read behind."""
+        self.add((), problem, place=place, found=found, allowed=allowed)
+        raise self._error()
+
     def raise_if_any(self) -> None:
-        """Raises ConfigError, in the order of the file, if something was added."""
+        """Raise ConfigError if something was added."""
         if self._mistakes:
-            in_order = sorted(self._mistakes.values(), key=lambda each: (each.line or 0, each.column or 0))
-            raise ConfigError(self.name, in_order)
+            raise self._error()
+
+    def _error(self) -> ConfigError:
+        in_order = sorted(self._mistakes.values(), key=lambda each: (each.line or 0, each.column or 0))
+        return ConfigError(self.name, in_order)
 
     def _excerpt(self, place: Place, shown: set[str]) -> str | None:
         if place.line > len(self._lines):

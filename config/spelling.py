@@ -3,6 +3,8 @@
 So that one slip of the keyboard is one mistake, not also a missing field and everything that hangs on it.
 """
 
+from collections.abc import Iterable
+
 from msgspec import inspect
 
 from config.mistakes import nearest
@@ -37,7 +39,8 @@ def _fields(node: Mapping, struct: inspect.StructType, report: Report, path: Pat
     for name, value in node.entries.items():
         meant: str | None = name
         if name not in known:
-            meant = _report_unknown(name, list(known), report, path, places[name])
+            meant = _meant(name, known, node)
+            _report_unknown(name, meant, known, report, path, places[name])
             if meant in node.entries or meant in entries:
                 continue
         if meant is not None:
@@ -46,15 +49,20 @@ def _fields(node: Mapping, struct: inspect.StructType, report: Report, path: Pat
     return Mapping(node.place, entries, places)
 
 
-def _report_unknown(name: str, known: list[str], report: Report, path: Path, place: Place | None) -> str | None:
-    """Report a name and give the one that was meant. A key may have slipped into it: `{api_key:sk-…}`."""
+def _meant(name: str, known: Iterable[str], node: Mapping) -> str | None:
+    """The nearest field; of equally near ones the one that is not there."""
+    return nearest(name.partition(":")[0], sorted(known, key=lambda field: field in node.entries))
+
+
+def _report_unknown(
+    name: str, meant: str | None, known: Iterable[str], report: Report, path: Path, place: Place | None
+) -> None:
+    """Report a name. A key may have slipped into it: `{api_key:sk-…}`."""
     field, colon, _ = name.partition(":")
     shown = field if len(field) <= _LONGEST_SHOWN else field[:8] + "…"
-    meant = nearest(field, known)
     problem = "a colon needs a space after it" if colon else "there is no such field"
     allowed = ", ".join(known) or "nothing: it has no fields"
     report.add((*path, shown), problem, place=place, found=shown, allowed=allowed, nearest=meant)
-    return meant
 
 
 def _container(expected: inspect.Type) -> inspect.Type:

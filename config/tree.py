@@ -8,6 +8,9 @@ Path: TypeAlias = tuple[str | int, ...]
 """The way to a part: names and indices from 0."""
 
 
+Kind: TypeAlias = Literal["text", "number", "boolean", "null"]
+
+
 class Place(NamedTuple):
     """Line and column, both from 1."""
 
@@ -20,7 +23,7 @@ class Scalar(Struct, frozen=True):
 
     place: Place | None
     text: str
-    kind: Literal["text", "number", "boolean", "null"]
+    kind: Kind
     plain: bool
     """Without quotes, so that its text may be a number or a boolean."""
     expanded: bool = False
@@ -106,6 +109,4 @@ def locate(root: Node | None, path: Path) -> Place | None:
         node = node_at(root, path[:length])
         if isinstance(node, Mapping) and path[length] in node.entries:
             return node.key_places[str(path[length])]
-        if isinstance(node, Sequence):
-            return node.place
     return root.place if root else None

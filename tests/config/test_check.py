@@ -1,8 +1,11 @@
 import math
+from typing import Annotated, Any
 
 import pytest
+from msgspec import Meta, Struct
 
-from tests.config.loading import mistake, mistakes, read
+from config.loader import loads
+from tests.config.loading import OPTION_TYPES, mistake, mistakes, read
 
 
 def server(field: str) -> str:
@@ -118,3 +121,41 @@ def test_what_a_dialect_refuses_by_itself_is_a_mistake_with_its_place() -> None:
     only = mistake("providers:\n  local:\n    options: {models: {unknown-model: {}}}\n")
     assert only.path.startswith("providers.local.options")
     assert (only.line, "unknown-model" in only.problem) == (3, True)
+
+
+class Inner(Struct, frozen=True, forbid_unknown_fields=True):
+    size: Annotated[float, Meta(lt=2, description="less than two")] = 1
+
+
+class OwnOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the author of a dialect may think of."""
+
+    parts: Annotated[list[Inner], Meta(description="parts")] = []
+    anything: Any = None
+
+
+class TwoTypes(Struct, frozen=True):
+    """What the loader does not read."""
+
+    either: int | str = 1
+
+
+def own(options: str, cls: type[Struct] = OwnOptions) -> dict[str, Any]:
+    types = OPTION_TYPES | {"own": cls}
+    text = f"providers: {{x: {{dialect: own, options: {options}}}}}"
+    return loads(text, option_types=types, environ={}).providers["x"].options
+
+
+def test_options_may_hold_what_nothing_says_the_type_of() -> None:
+    assert own("{anything: {a: [1, 1.5, true, null, x, '5', 0x10, !!bool x]}}")["anything"] == {
+        "a": [1, 1.5, True, None, "x", "5", "0x10", "x"]
+    }
+
+
+def test_options_may_be_described_at_every_level() -> None:
+    assert own("{parts: [{size: 1.5}]}")["parts"] == [{"size": 1.5}]
+
+
+def test_a_type_that_is_not_read_is_the_authors_mistake() -> None:
+    with pytest.raises(TypeError, match="one type or nothing"):
+        own("{either: 1}", TwoTypes)

@@ -98,6 +98,14 @@ def test_the_number_of_values_is_bounded() -> None:
     assert "values long" in mistake("[" + "1," * 200_000 + "]").problem
 
 
+def test_the_length_of_a_text_is_bounded() -> None:
+    assert "too large" in mistake("#" * 2_000_000).problem
+
+
+def test_a_file_that_is_one_tagged_value_is_refused() -> None:
+    assert mistake("!!set {a}").problem == "tags are not taken"
+
+
 def test_control_characters_are_refused_with_their_place() -> None:
     only = mistake("providers:\n  local: {docs: a\x00b}\n")
     assert (only.line, only.column) == (2, 18)
