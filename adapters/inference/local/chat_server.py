@@ -37,8 +37,6 @@ class ChatServer:
     async def handle(self, request: Request) -> Response:
         """Answer one request. Raises BadRequest, NotFound, Overloaded, and GatewayError where the engine fails."""
         match request.method, request.path:
-            case "GET", "/health":
-                return Response(b'{"status":"ok"}')
             case "POST", "/v1/chat/completions":
                 body = parse(request.body)
                 fields, demand = chat.prepare(body, self._knows_tools)

@@ -51,8 +51,6 @@ class EmbeddingsServer:
     async def handle(self, request: Request) -> Response:
         """Answer one request. Raises BadRequest, NotFound, Overloaded."""
         match request.method, request.path:
-            case "GET", "/health":
-                return Response(b'{"status":"ok"}')
             case "POST", "/v1/embeddings":
                 return await self._embeddings(parse(request.body))
         raise NotFound(f"The local model '{self._model}' serves embeddings only.")

@@ -5,6 +5,7 @@ https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2
 
 import asyncio
 import gzip
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any, TypeAlias
@@ -22,7 +23,8 @@ Vectors: TypeAlias = NDArray[np.float32]
 DIMENSIONS = 384
 TOKENS_MAX = 512
 """Of one text: the model knows no further positions."""
-_BATCH = 32
+_BATCH_TOKENS = 2_048
+"""Computed at once, padding included: others wait for no more than this."""
 
 
 class MiniLM:
@@ -52,9 +54,7 @@ class MiniLM:
                     code="context_length_exceeded",
                 )
         vectors = np.empty((len(texts), DIMENSIONS), np.float32)
-        by_length = sorted(range(len(texts)), key=lambda place: len(encodings[place]))
-        for start in range(0, len(texts), _BATCH):  # texts of one length need no padding
-            batch = by_length[start : start + _BATCH]
+        for batch in _batches(list(map(len, encodings))):
             vectors[batch] = await loop.run_in_executor(self._thread, self._compute, [encodings[i] for i in batch])
         return vectors, sum(map(len, encodings))
 
@@ -71,3 +71,14 @@ class MiniLM:
         mean = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         vectors: Vectors = (mean / np.linalg.norm(mean, axis=1, keepdims=True)).astype(np.float32)
         return vectors
+
+
+def _batches(lengths: list[int]) -> Iterator[list[int]]:
+    """The places of texts, those of like length together: they need little padding."""
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[place] > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(place)
+    yield batch

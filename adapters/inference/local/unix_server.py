@@ -21,6 +21,7 @@ from adapters.wire.errors import GatewayError, TooLarge
 
 log = logging.getLogger(__name__)
 
+_HEALTH = b"/health"
 BODY_MAX = 128 * 1024 * 1024
 
 
@@ -75,7 +76,7 @@ class Activity:
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests, runs the handler, writes its answers."""
+    """Reads requests, runs the handler, writes its answers; `/health` it answers itself."""
 
     def __init__(self, handler: Handler, activity: Activity) -> None:
         self._handler = handler
@@ -133,6 +134,9 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Run the handler in a task of its own."""
         if self._transport.is_closing():
+            return
+        if self._path == _HEALTH:  # being asked for it is no work: it must not keep an idle model loaded
+            self._write(Response(b'{"status":"ok"}'))
             return
         request = Request(self._parser.get_method().decode(), self._path.decode("latin-1"), bytes(self._body))
         self._body.clear()
