@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from adapters.framing import sse
-from adapters.inference.contract import Codec, Target
+from adapters.inference.contract import Codec, StreamDecoder, Target
 from adapters.wire.errors import BadRequest, GatewayError, UpstreamError
 from gateway.call import Call, Reply, Stream
 from gateway.provider import Provider
@@ -15,6 +15,7 @@ _STREAM_HEADERS = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 )
+_DONE = b"data: [DONE]\n\n"
 _PASSED_HEADERS = frozenset({b"retry-after", b"openai-processing-ms", b"openai-version", b"openai-organization"})
 
 
@@ -64,17 +65,26 @@ async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, r
         codec.decode(await response.read(), target)
         raise UpstreamError("The provider did not stream its answer, although it was asked to.")
     decoder = codec.stream(target, call.body)
-    first = b""
-    while not first and decoder.error is None:
-        data = await response.chunk()
-        first = decoder.feed(data) if data else decoder.close()
-        if not data:
-            break
+    first = await _first_frames(response, decoder)
     if decoder.error is not None and not _has_content(first):
         raise decoder.error
     headers = _headers(call, target, response.headers)
     headers += _STREAM_HEADERS
     return Reply(200, headers, stream=Stream(first, decoder, response))
+
+
+async def _first_frames(response: Response, decoder: StreamDecoder) -> bytes:
+    """The first whole frames of a stream: as long as none is out, a fault is still an ordinary error."""
+    first = b""
+    while not first and decoder.error is None:
+        data = await response.chunk()
+        if not data:
+            first = decoder.close()
+            if first == _DONE:
+                raise UpstreamError("The provider's stream ended before it began.")
+            break
+        first = decoder.feed(data)
+    return first
 
 
 async def _refusal(call: Call, target: Target, provider: Provider, response: Response) -> GatewayError:
@@ -86,8 +96,8 @@ async def _refusal(call: Call, target: Target, provider: Provider, response: Res
 
 
 def _has_content(first: bytes) -> bool:
-    """Whether frames with data came before the error's own."""
-    return any(sse.parse(frame).data is not None for frame in sse.split(first)[:-1])
+    """Whether chunks came before the error's own frame; comments do not count."""
+    return first.count(b"data:") > 1
 
 
 def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:

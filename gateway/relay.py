@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from adapters.wire.errors import UpstreamError
 from gateway.call import Call, Reply, Stream
+from gateway.observe.count import estimate
 
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 
@@ -30,7 +31,7 @@ async def relay(call: Call, reply: Reply, send: Send) -> None:
         raise
     finally:
         stream.response.close()
-        call.usage = stream.decoder.usage
+        call.usage = stream.decoder.usage or call.usage
     await send({"type": "http.response.body", "body": tail})
 
 
@@ -50,7 +51,9 @@ async def _pump(call: Call, stream: Stream, send: Send) -> bytes:
             return b""
         data = await next_chunk()
         if not data:
-            return decoder.close()
+            if decoder.owes_usage:
+                call.usage = await asyncio.to_thread(estimate, call)
+            return decoder.close(call.usage)
         ready = feed(data)
 
 

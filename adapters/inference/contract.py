@@ -62,8 +62,13 @@ class StreamDecoder(Protocol):
         """Take bytes cut anywhere; give whole OpenAI frames, or nothing yet."""
         ...
 
-    def close(self) -> bytes:
-        """The upstream ended: give what is still owed, `[DONE]` included."""
+    @property
+    def owes_usage(self) -> bool:
+        """Whether the client asked for usage and the provider has not told it: the gateway counts it."""
+        ...
+
+    def close(self, counted: Usage | None = None) -> bytes:
+        """The upstream ended: give what is still owed, `[DONE]` included; `counted` is the usage it did not tell."""
         ...
 
 
@@ -100,8 +105,12 @@ class Engine(Protocol):
         """
         ...
 
+    async def start(self) -> None:
+        """Load what its options want loaded before the first request. Raises what `ready` raises."""
+        ...
+
     async def stop(self) -> None:
-        """End every process it started."""
+        """End every process it started, those that others still use once they have answered."""
         ...
 
 

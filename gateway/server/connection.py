@@ -223,7 +223,7 @@ class Connection(asyncio.Protocol):
         if not exchange.request_complete:
             self._linger()
             return
-        if self._close_after or not exchange.keep_alive:
+        if self._close_after or self.draining or not exchange.keep_alive:
             self._close()
             return
         self.current = None

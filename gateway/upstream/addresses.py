@@ -31,7 +31,7 @@ class Addresses:
         self._failed: set[Address] = set()
         self._fresh_until = 0.0
         self._turn = 0
-        self._lookup: asyncio.Task[None] | None = None
+        self._lookup: asyncio.Task[socket.gaierror | None] | None = None
 
     async def get(self) -> list[Address]:
         """At least one address. Raises socket.gaierror while nothing was ever found."""
@@ -39,7 +39,8 @@ class Addresses:
         if loop.time() >= self._fresh_until:
             if self._lookup is None or self._lookup.done():
                 self._lookup = loop.create_task(self._look_up())
-            await asyncio.shield(self._lookup)
+            if (error := await asyncio.shield(self._lookup)) is not None:
+                raise socket.gaierror(*error.args)
         self._turn += 1
         return sorted(_spread(self._known, self._turn), key=self._failed.__contains__)
 
@@ -47,18 +48,19 @@ class Addresses:
         """Try this one last until the next look-up."""
         self._failed.add(address)
 
-    async def _look_up(self) -> None:
+    async def _look_up(self) -> socket.gaierror | None:
         """Ask the resolver; while it fails, what it said before still counts."""
         loop = asyncio.get_running_loop()
         try:
             found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        except socket.gaierror:
+        except socket.gaierror as error:
             if not self._known:
-                raise
+                return error
         else:
             self._known = [Address(int(family), address) for family, _, _, _, address in found]
         self._failed.clear()
         self._fresh_until = loop.time() + _KEEP_SECONDS
+        return None
 
 
 def _spread(known: list[Address], turn: int) -> list[Address]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import time
+from copy import copy
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,7 +54,7 @@ class AccessToken:
         self._token = ""
         self._renew_at = 0.0
         self._expires_at = 0.0
-        self._renewal: asyncio.Task[None] | None = None
+        self._renewal: asyncio.Task[UpstreamError | None] | None = None
 
     @property
     def present(self) -> str:
@@ -71,8 +72,8 @@ class AccessToken:
         renewal = self._renewal
         if renewal is None or renewal.done():
             renewal = self._renewal = asyncio.create_task(self._renew())
-        if now >= self._expires_at:
-            await asyncio.shield(renewal)
+        if now >= self._expires_at and (error := await asyncio.shield(renewal)) is not None:
+            raise copy(error)  # each of those who wait may add to it
         return self._token
 
     async def close(self) -> None:
@@ -81,21 +82,21 @@ class AccessToken:
             self._renewal.cancel()
         await self._client.aclose()
 
-    async def _renew(self) -> None:
-        """Fetch a token; a fault is only logged while the old one is good."""
+    async def _renew(self) -> UpstreamError | None:
+        """Fetch a token; while the old one is good, a fault is only logged."""
         try:
             granted = await self._fetch()
         except UpstreamError as error:
-            now = time.monotonic()
-            if now >= self._expires_at:
-                raise
-            self._renew_at = min(now + _RETRY_SECONDS, self._expires_at)
-            _log.warning("%s The present one is good for %d seconds.", error.message, self._expires_at - now)
-            return
+            left = self._expires_at - time.monotonic()
+            if left > 0:
+                self._renew_at = time.monotonic() + min(_RETRY_SECONDS, left)
+                _log.warning("%s The present one is good for %d seconds.", error.message, left)
+            return error
         now = time.monotonic()
         self._token = granted.access_token
         self._expires_at = now + granted.expires_in
         self._renew_at = now + max(granted.expires_in - _AHEAD_SECONDS, granted.expires_in / 2)
+        return None
 
     async def _fetch(self) -> _Granted:
         try:

@@ -8,7 +8,6 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ import xllamacpp
 from msgspec import Struct
 
 from adapters.inference.local.chunks import Chunk, decode
-from adapters.inference.local.options import ProcessSettings, inner_socket
+from adapters.inference.local.options import ProcessSettings
 from adapters.inference.local.unix_client import Answer, request
 from adapters.wire.errors import BadRequest, GatewayError
 
@@ -66,9 +65,8 @@ class Llama:
     """A loaded model."""
 
     def __init__(self, settings: ProcessSettings) -> None:
-        self._socket = inner_socket(settings.socket)
-        Path(self._socket).unlink(missing_ok=True)
-        self._server = xllamacpp.Server(_parameters(settings, self._socket))
+        self._socket = settings.inner_socket
+        self._server = xllamacpp.Server(_parameters(settings))
 
     async def knows_tools(self) -> bool:
         """Whether the model's chat template shows tools, their calls and their results to the model."""
@@ -128,12 +126,12 @@ def _explained(status: int, body: bytes) -> GatewayError:
     return GatewayError(refusal.message, code="model_failed")
 
 
-def _parameters(settings: ProcessSettings, socket: str) -> Any:
+def _parameters(settings: ProcessSettings) -> Any:
     """llama.cpp's parameters: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md"""
     parameters = xllamacpp.CommonParams()
     parameters.model.path = settings.file
     parameters.model_alias = {settings.name}
-    parameters.hostnames = [socket]
+    parameters.hostnames = [settings.inner_socket]
     parameters.n_parallel = settings.parallel
     parameters.n_ctx = settings.context * settings.parallel  # the slots share it
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = settings.threads

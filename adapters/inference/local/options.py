@@ -65,6 +65,8 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     """What the weights must be, where they come out of a package."""
     socket: str
     """Where it listens once it can answer."""
+    inner_socket: str
+    """Where llama.cpp listens inside it, for it alone; llama.cpp knows a socket by the end of its name, `.sock`."""
     threads: int
     context: int
     parallel: int
@@ -75,11 +77,6 @@ class ProcessSettings(Struct, frozen=True, kw_only=True):
     """An open file with a lock, held for as long as it listens: who gets the lock may start another process."""
     parent: int
     """The process whose end is also its own."""
-
-
-def inner_socket(socket: str) -> str:
-    """Where llama.cpp listens inside the process that listens at `socket`; it knows a socket by the end of its name."""
-    return socket.removesuffix(".sock") + ".llama.sock"
 
 
 def _is_file_name(name: str) -> bool:

@@ -10,7 +10,7 @@ from collections import deque
 
 import msgspec
 
-from adapters.inference.local.options import ProcessSettings, inner_socket
+from adapters.inference.local.options import ProcessSettings
 
 log = logging.getLogger("isthmus.local")
 
@@ -61,6 +61,8 @@ class ModelProcess:
         """Wait until it has ended and its last line is read."""
         await self._process.wait()
         await self._reading
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._settings.inner_socket)
 
     async def end(self) -> None:
         """Have it finish what it is computing, for other workers or a new configuration, and end then."""
@@ -73,9 +75,8 @@ class ModelProcess:
     async def kill(self) -> None:
         """End it at once."""
         if self.alive:
-            for socket in (self._settings.socket, inner_socket(self._settings.socket)):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(socket)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._settings.socket)
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         await self.ended()

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import secrets
 from pathlib import Path
 from typing import IO
 
@@ -137,6 +138,7 @@ class Supervisor:
             file=weights.file,
             sha256=weights.sha256,
             socket=self._socket,
+            inner_socket=f"{self._socket}.{secrets.token_hex(2)}.sock",
             threads=model.threads or max(1, len(os.sched_getaffinity(0)) // 2),
             context=model.context,
             parallel=model.parallel,

@@ -52,7 +52,7 @@ _encode = msgspec.json.Encoder().encode
 class Stream:
     """An answer on its way; looks only into frames that have something to tell."""
 
-    __slots__ = ("_ended", "_framer", "_hides", "_owed", "_secret", "_wanted", "error", "usage")
+    __slots__ = ("_ended", "_framer", "_hides", "_held", "_owed", "_sample", "_secret", "_wanted", "error", "usage")
 
     def __init__(self, target: Target, body: Body) -> None:
         self.usage: Usage | None = None
@@ -63,7 +63,16 @@ class Stream:
         self._hides = not body.wants_usage and target.settings.stream_usage == "ask"
         self._owed = b""
         """The chunk with usage that the client gets at the end."""
+        self._held = b""
+        """`[DONE]`, while the usage that comes before it is being counted."""
+        self._sample = b""
+        """The first frame, for a chunk with usage that the gateway counted."""
         self._ended = False
+
+    @property
+    def owes_usage(self) -> bool:
+        """Whether the client asked for usage and the provider has not told it."""
+        return self._wanted and self.usage is None and self.error is None
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes cut anywhere; give the frames that are whole."""
@@ -73,6 +82,8 @@ class Stream:
             frames = self._framer.feed(data)
         except sse.FrameTooLarge:
             return self._fail(UpstreamError("The provider's stream has an event that is too large."))
+        if self._wanted and not self._sample:
+            self._sample = frames
         if self._hides and b'"usage":null' in frames:
             frames = frames.replace(*_LAST_NULL).replace(*_OPENAI_NULL)
         usage = frames.find(b'"usage"')
@@ -87,10 +98,16 @@ class Stream:
         start = 0 if blank < 0 or frames[blank - 1 : blank] in _LINE_ENDS else blank + 2
         return frames[:start] + b"".join(map(self._frame, sse.split(frames[start:])))
 
-    def close(self) -> bytes:
+    def close(self, counted: Usage | None = None) -> bytes:
         """The upstream ended: give the frame it left open, the usage that is owed and `[DONE]`."""
-        if self._ended:
-            return b""
+        tail = b"" if self._ended else self._last_frames()
+        if self._held and counted is not None:
+            tail += sse.write(_counted_chunk(self._sample, counted))
+        tail += self._held
+        self._held = b""
+        return tail
+
+    def _last_frames(self) -> bytes:
         last = self._framer.close()
         if not last.strip():
             return last + self._finish(_DONE)
@@ -142,6 +159,9 @@ class Stream:
 
     def _finish(self, done: bytes) -> bytes:
         self._ended = True
+        if self.owes_usage:
+            self._held = done
+            return b""
         return self._owed + done
 
     def _fail(self, error: UpstreamError) -> bytes:
@@ -188,3 +208,17 @@ def _is_object(data: bytes) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
+
+
+def _counted_chunk(frames: bytes, usage: Usage) -> bytes:
+    """The last chunk as OpenAI writes it, with tokens that the gateway counted."""
+    counts = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+    }
+    for frame in sse.split(frames):
+        data = sse.parse(frame).data
+        if data is not None and _is_object(data):
+            return _usage_chunk(data, Raw(_encode(counts)))
+    return _usage_chunk(b"{}", Raw(_encode(counts)))

@@ -172,6 +172,34 @@ def test_odd_usage_is_no_usage(odd: bytes) -> None:
     assert made.usage is None
 
 
+@pytest.mark.parametrize("stream_usage", ["ask", "never"])
+def test_usage_that_the_provider_never_tells_is_given_as_the_gateway_counted_it(stream_usage: str) -> None:
+    stream = decoder(wants_usage=True, stream_usage=stream_usage)
+    chunk = b'data: {"id":"c1","model":"m","choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n'
+    assert stream.feed(chunk + DONE) == chunk
+    assert stream.owes_usage
+    counted, done = sse.split(stream.close(Usage(prompt_tokens=3, completion_tokens=1, estimated=True)))
+    assert json.loads(sse.parse(counted).data or b"") == {
+        "id": "c1",
+        "model": "m",
+        "choices": [],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4},
+    }
+    assert done == DONE
+    assert stream.close() == b""
+
+
+def test_usage_is_not_owed_to_a_client_that_did_not_ask() -> None:
+    stream = decoder()
+    stream.feed(b'data: {"choices":[]}\n\n')
+    assert not stream.owes_usage
+
+
+def test_counted_usage_needs_no_chunk_before_it() -> None:
+    stream = decoder(wants_usage=True)
+    assert b'"total_tokens":4' in stream.close(Usage(prompt_tokens=3, completion_tokens=1))
+
+
 def test_a_last_chunk_without_usage_does_not_unmake_what_was_told() -> None:
     made = decoder(stream_usage="sent")
     made.feed(FINISH_WITH_USAGE + FINISH_WITH_USAGE.replace(COUNTS, b"{}"))
