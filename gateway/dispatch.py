@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 
-from adapters.framing import sse
 from adapters.inference.contract import Codec, StreamDecoder, Target
 from adapters.wire.errors import BadRequest, GatewayError, UpstreamError
 from gateway.call import Call, Reply, Stream
@@ -101,7 +100,10 @@ def _has_content(first: bytes) -> bool:
 
 
 def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"content-type" and value.lower().startswith(_EVENT_STREAM) for name, value in headers)
+    for name, value in headers:
+        if name == b"content-type":
+            return value.lower().startswith(_EVENT_STREAM)
+    return False
 
 
 def _headers(call: Call, target: Target, upstream: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

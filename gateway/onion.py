@@ -1,11 +1,12 @@
 """One configuration at work: its keys, its providers, and the layers around them; and the swap when it changes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.inference import ADAPTERS
+from adapters.wire.usage import Usage
 from config.schema import Config
 from gateway.auth import Keyring
 from gateway.call import Call, Handler
@@ -66,6 +67,8 @@ class Surroundings:
     in_flight: InFlight
     sinks: tuple[Callable[[Call], None], ...]
     run_dir: Path
+    count: Callable[[Call], Awaitable[Usage]]
+    """Counts the tokens of a call whose provider does not tell them."""
 
 
 def build(config: Config, around: Surroundings, before: Onion | None = None) -> Onion:
@@ -97,6 +100,7 @@ class Live:
 
     def __init__(self, onion: Onion, around: Surroundings) -> None:
         self.onion = onion
+        self.count = around.count
         self._around = around
         self._retirement: asyncio.Task[None] | None = None
 

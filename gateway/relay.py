@@ -4,17 +4,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+from adapters.inference.contract import StreamDecoder
 from adapters.wire.errors import UpstreamError
+from adapters.wire.usage import Usage
 from gateway.call import Call, Reply, Stream
-from gateway.observe.count import estimate
 
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
+Count: TypeAlias = Callable[[Call], Awaitable[Usage]]
 
 _TRANSCRIPT_MAX = 1_048_576
 
 
-async def relay(call: Call, reply: Reply, send: Send) -> None:
-    """Send a reply to the client; a fault after the first byte becomes an error event, never a silent cut."""
+async def relay(call: Call, reply: Reply, send: Send, count: Count) -> None:
+    """Send a reply to the client; a fault after the first byte becomes an error event, never a silent cut.
+
+    `count` counts the usage of a stream whose provider does not tell it to a client that asked.
+    """
     call.status = reply.status
     await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
     if reply.stream is None:
@@ -22,7 +27,7 @@ async def relay(call: Call, reply: Reply, send: Send) -> None:
         return
     stream = reply.stream
     try:
-        tail = await _pump(call, stream, send)
+        tail = await _pump(call, stream, send, count)
     except UpstreamError as error:
         call.error = error.code or error.type
         tail = b"data: " + error.body() + b"\n\n"
@@ -35,26 +40,34 @@ async def relay(call: Call, reply: Reply, send: Send) -> None:
     await send({"type": "http.response.body", "body": tail})
 
 
-async def _pump(call: Call, stream: Stream, send: Send) -> bytes:
-    """Send frames as they come in; give what is to be sent last."""
+async def _pump(call: Call, stream: Stream, send: Send, count: Count) -> bytes:
+    """Send frames as they come in; give what is to be sent last, with the end of the answer in one write."""
     decoder = stream.decoder
+    response = stream.response
     feed = decoder.feed
-    next_chunk = stream.response.chunk
     keep = _Transcript(call.transcript)
     ready = stream.first
     while True:
         if ready:
             keep(ready)
-            await send({"type": "http.response.body", "body": ready, "more_body": True})
         if decoder.error is not None:
             call.error = decoder.error.code or decoder.error.type
-            return b""
-        data = await next_chunk()
+            return ready
+        if response.at_end:
+            return ready + await _ending(call, decoder, count)
+        if ready:
+            await send({"type": "http.response.body", "body": ready, "more_body": True})
+        data = await response.chunk()
         if not data:
-            if decoder.owes_usage:
-                call.usage = await asyncio.to_thread(estimate, call)
-            return decoder.close(call.usage)
+            return await _ending(call, decoder, count)
         ready = feed(data)
+
+
+async def _ending(call: Call, decoder: StreamDecoder, count: Count) -> bytes:
+    """What the decoder still owes; usage that the client asked for and the provider did not tell is counted."""
+    if decoder.owes_usage:
+        call.usage = await count(call)
+    return decoder.close(call.usage)
 
 
 class _Transcript:

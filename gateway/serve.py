@@ -14,6 +14,7 @@ import uvloop
 from config.mistakes import ConfigError
 from config.schema import Config
 from gateway.app import App
+from gateway.observe.counter import Counter
 from gateway.observe.log import log_request
 from gateway.observe.usage import UsageTotals
 from gateway.onion import Live, Surroundings, build
@@ -48,9 +49,10 @@ def run(worker: Worker) -> None:
 
 async def _serve(worker: Worker) -> None:
     config = worker.config
-    usage = UsageTotals()
+    counter = Counter()
+    usage = UsageTotals(counter)
     sinks = (usage, log_request) if config.server.request_log else (usage,)
-    around = Surroundings(worker.in_flight, sinks, worker.run_dir)
+    around = Surroundings(worker.in_flight, sinks, worker.run_dir, counter.usage_of)
     live = Live(build(config, around), around)
     app = App(live)
     listener = Listener(app, config.server.limits, config.server.tls)
@@ -69,6 +71,7 @@ async def _serve(worker: Worker) -> None:
         await listener.stop(live.onion.config.server.drain_seconds)
     await live.close()
     await usage.close()
+    await counter.close()
 
 
 def _settle_garbage_collector() -> None:

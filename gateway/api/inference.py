@@ -47,7 +47,7 @@ class InferenceDoor:
             caller.check(body.model)
             call = Call(self._operation, request_id, caller, body, headers, received)
             reply = await onion.handler(call)
-            await relay(call, reply, send)
+            await relay(call, reply, send, self._live.count)
         except GatewayError as error:
             status = await send_error(error, request_id, send)
             if call is not None:

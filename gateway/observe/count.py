@@ -4,35 +4,60 @@ import logging
 from typing import Any
 
 import msgspec
-from adapters.wire.tokens import count_chat, count_text
 
+from adapters.wire.tokens import count_chat, count_text
 from adapters.wire.usage import Usage
 from gateway.call import Call
 
 log = logging.getLogger("isthmus.usage")
 
 
-def estimate(call: Call) -> Usage:
-    """Tokens of the request and of what was sent of the answer. Slow: call it in a thread."""
-    model = call.target.model if call.target else call.body.model
+class Uncounted(msgspec.Struct, frozen=True):
+    """The texts of a call, as they were on the wire."""
+
+    request_id: str
+    model: str
+    messages: bytes
+    prompt: bytes
+    transcript: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of all texts."""
+        return len(self.messages) + len(self.prompt) + len(self.transcript)
+
+
+def uncounted(call: Call) -> Uncounted:
+    """What has to be counted of a call."""
+    fields = call.body.fields
+    return Uncounted(
+        request_id=call.request_id.decode("latin-1"),
+        model=call.target.model if call.target else call.body.model,
+        messages=bytes(fields.get("messages", b"")),
+        prompt=bytes(fields.get("prompt") or fields.get("input") or b""),
+        transcript=b"".join(call.transcript),
+    )
+
+
+def count(texts: Uncounted) -> Usage:
+    """Tokens of the request and of what was sent of the answer. Slow, and takes much memory the first time."""
     try:
         return Usage(
-            prompt_tokens=_prompt_tokens(call, model),
-            completion_tokens=count_text(_sent_text(b"".join(call.transcript)), model),
+            prompt_tokens=_prompt_tokens(texts),
+            completion_tokens=count_text(_sent_text(texts.transcript), texts.model),
             estimated=True,
         )
-    except (msgspec.DecodeError, ValueError, TypeError) as error:
-        log.warning("%s: tokens could not be counted: %s", call.request_id.decode("latin-1"), error)
+    except (msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        log.warning("%s: tokens could not be counted: %s", texts.request_id, error)
         return Usage(estimated=True)
 
 
-def _prompt_tokens(call: Call, model: str) -> int:
-    fields = call.body.fields
-    if (messages := fields.get("messages")) is not None:
-        return count_chat(msgspec.json.decode(messages), model)
-    prompt = msgspec.json.decode(fields.get("prompt") or fields.get("input") or b'""')
-    texts = prompt if isinstance(prompt, list) else [prompt]
-    return sum(_size(text, model) for text in texts)
+def _prompt_tokens(texts: Uncounted) -> int:
+    if texts.messages:
+        return count_chat(msgspec.json.decode(texts.messages), texts.model)
+    prompt = msgspec.json.decode(texts.prompt or b'""')
+    parts = prompt if isinstance(prompt, list) else [prompt]
+    return sum(_size(part, texts.model) for part in parts)
 
 
 def _size(item: Any, model: str) -> int:

@@ -11,12 +11,16 @@ import msgspec
 
 from adapters.wire.usage import Usage
 from gateway.call import Call
-from gateway.observe.count import estimate
+from gateway.observe.counter import Counter
 
 log = logging.getLogger("isthmus.usage")
 
 _TELL_SECONDS = 60
+_LAST_COUNT_SECONDS = 10
+"""At the end, what is still being counted has this long."""
 _NO_TARGET = "(none)"
+_TOTALS_MAX = 1_024
+"""Clients may name any number of models of a provider: with so many, the lines are told sooner."""
 
 
 @dataclass(slots=True)
@@ -43,13 +47,14 @@ class Total:
 class UsageTotals:
     """A sink of calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
         self.totals: dict[tuple[str, str], Total] = {}
         self._counting: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, call: Call) -> None:
-        """Count a call. What its provider did not tell is counted from the texts, later and in a thread."""
+        """Count a call. What its provider did not tell is counted from the texts, later."""
         total = self._total(call)
         total.requests += 1
         if call.error is not None:
@@ -66,13 +71,15 @@ class UsageTotals:
         key = (call.caller.name, f"{call.target.provider}/{call.target.model}" if call.target else _NO_TARGET)
         total = self.totals.get(key)
         if total is None:
+            if len(self.totals) >= _TOTALS_MAX:
+                self.tell()
             total = self.totals[key] = Total()
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(_TELL_SECONDS, self.tell)
         return total
 
     async def _estimate(self, call: Call) -> None:
-        self._total(call).add(await asyncio.to_thread(estimate, call))
+        self._total(call).add(await self._counter.usage_of(call))
 
     def tell(self) -> None:
         """Log the totals and begin anew."""
@@ -87,5 +94,5 @@ class UsageTotals:
     async def close(self) -> None:
         """Finish what is still being counted, and tell it."""
         if self._counting:
-            await asyncio.wait(self._counting)
+            await asyncio.wait(self._counting, timeout=_LAST_COUNT_SECONDS)
         self.tell()

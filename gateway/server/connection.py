@@ -34,8 +34,8 @@ class Connection(asyncio.Protocol):
         "_close_after",
         "_deaf",
         "_expects_continue",
-        "_fed",
         "_extensions",
+        "_fed",
         "_head_bytes",
         "_headers",
         "_hosts",
@@ -117,7 +117,7 @@ class Connection(asyncio.Protocol):
             self._close_after = True  # the request itself is answered as HTTP/1.1; what follows is not ours
         except httptools.HttpParserError as error:
             fault = error.__context__
-            self._refuse(fault if isinstance(fault, GatewayError) else BadRequest(_unreadable(error)))
+            self._refuse(fault if isinstance(fault, GatewayError) else BadRequest(_unreadable(error), code="bad_http"))
             return
         if self._in_head or (self._reading is not None and not self._fed):  # a head, trailers or chunk extensions
             self._head_bytes += len(data)

@@ -175,7 +175,7 @@ class Connection(asyncio.Protocol):
         if not self.busy:
             self.close()
         elif self.response.status:
-            self.fail(UpstreamUnreachable(f"The connection to {self._name} broke before the end of its answer."))
+            self.fail(UpstreamUnreachable(f"{self._name} broke the connection before the end of its answer."))
         else:
             self.response.stale = self.reused and not self._overhead and self.loop.time() - self.since < _STALE_SECONDS
             self.fail(UpstreamUnreachable(f"{self._name} closed the connection without an answer."))
@@ -224,8 +224,6 @@ class Connection(asyncio.Protocol):
     def _finish(self, response: Response) -> None:
         self.busy = False
         response.ended = True
-        if response.paused:
-            self.resume()
         response.wake()
         del response.connection  # the two would keep each other alive
         if self._keep:

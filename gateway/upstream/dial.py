@@ -116,7 +116,7 @@ def unreachable(name: str, error: OSError) -> UpstreamUnreachable:
             reason = "its host name is not known"
         case _:
             reason = os.strerror(error.errno).lower() if error.errno else "the connection broke"
-    return UpstreamUnreachable(f"Could not connect to {name}: {reason}.")
+    return UpstreamUnreachable(f"{name} could not be reached: {reason}.")
 
 
 def _close_loser(attempt: asyncio.Task[socket.socket]) -> None:

@@ -12,7 +12,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 _ZLIB = zlib.MAX_WBITS
 _RAW = -zlib.MAX_WBITS
 _ZLIB_HEADER = 2
-_PIECE = 262_144
+PIECE = 262_144
 """Decoded bytes given at once: a small answer can't become a large one in one step."""
 
 
@@ -45,11 +45,11 @@ class Decoder:
                     self._more = False
                     break
             try:
-                data = inflate.decompress(self._input, _PIECE)
+                data = inflate.decompress(self._input, PIECE)
             except zlib.error:
                 raise _undecodable() from None
             self._input = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
-            self._more = bool(self._input) or (len(data) == _PIECE and not inflate.eof)
+            self._more = bool(self._input) or (len(data) == PIECE and not inflate.eof)
             if data:
                 return data
         return b""

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from adapters.wire.errors import UpstreamError, UpstreamUnreachable
-from gateway.upstream.encoding import Decoder
+from gateway.upstream.encoding import PIECE, Decoder
 
 if TYPE_CHECKING:
     from gateway.upstream.connection import Connection
@@ -62,6 +62,11 @@ class Response:
         self.connection = connection
         """Until the end or the error."""
         self._limit = limit
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything has been taken, to its proper end."""
+        return self.ended and not self.chunks and self.decoder is None
 
     async def read(self) -> bytes:
         """The whole body, decoded.
@@ -125,7 +130,9 @@ class Response:
                     decoder.finish()
                     return b""
                 decoder.feed(raw)
-        except UpstreamError:
+            if len(data) == PIECE:
+                await asyncio.sleep(0)  # a long body is decoded while others have their turns
+        except BaseException:
             self.close()
             raise
         return data

@@ -91,6 +91,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (for the type checker: a stream's always is)
+        transport.set_write_buffer_limits(high=0)  # so that "writable" says that everything is on its way
         self._transport = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -161,6 +162,7 @@ class Connection(asyncio.Protocol):
     async def _send(self, response: Response) -> None:
         if isinstance(response.body, bytes):
             self._write(response)
+            await self._writable.wait()
             return
         self._transport.write(_head(response) + b"transfer-encoding: chunked\r\n\r\n")
         try:
@@ -173,6 +175,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self._transport.write(b"0\r\n\r\n")
+        await self._writable.wait()
 
     def _write(self, response: Response) -> None:
         assert isinstance(response.body, bytes)  # noqa: S101

@@ -84,11 +84,9 @@ class Stream:
             return self._fail(UpstreamError("The provider's stream has an event that is too large."))
         if self._wanted and not self._sample:
             self._sample = frames
-        if self._hides and b'"usage":null' in frames:
-            frames = frames.replace(*_LAST_NULL).replace(*_OPENAI_NULL)
         usage = frames.find(b'"usage"')
-        if usage >= 0 and not self._hides:
-            usage = frames.replace(*_PASSED_NULL).find(b'"usage"')
+        if usage >= 0:
+            frames, usage = self._without_nulls(frames)
         error = frames.find(b"error")
         done = frames.find(b"[DONE]")
         if usage < 0 and error < 0 and done < 0:
@@ -97,6 +95,17 @@ class Stream:
         # Where line ends pile up, only reading from the start tells which of them end a frame.
         start = 0 if blank < 0 or frames[blank - 1 : blank] in _LINE_ENDS else blank + 2
         return frames[:start] + b"".join(map(self._frame, sse.split(frames[start:])))
+
+    def _without_nulls(self, frames: bytes) -> tuple[bytes, int]:
+        """Frames without the nulls that only our question brought, and where they tell usage, -1 where they do not."""
+        if not self._hides:
+            return frames, frames.replace(*_PASSED_NULL).find(b'"usage"')
+        frames = frames.replace(*_LAST_NULL)
+        usage = frames.find(b'"usage"')
+        if usage >= 0 and b'"usage":null' in frames:
+            frames = frames.replace(*_OPENAI_NULL)
+            usage = frames.find(b'"usage"')
+        return frames, usage
 
     def close(self, counted: Usage | None = None) -> bytes:
         """The upstream ended: give the frame it left open, the usage that is owed and `[DONE]`."""
