@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from adapters.inference.contract import Codec, StreamDecoder, Target
-from adapters.wire.errors import BadRequest, GatewayError, UpstreamError
+from adapters.wire.errors import BadRequest, GatewayError, UpstreamError, UpstreamUnreachable
 from gateway.call import Call, Reply, Stream
 from gateway.provider import Provider
 from gateway.upstream.pool import Response
@@ -37,15 +37,22 @@ class Dispatch:
                 f"The provider '{target.provider}' does not serve {call.operation}.", param="model", code="unsupported"
             )
         encoded = codec.encode(call.body, target)
-        response = await provider.send(call, codec, target, encoded.body)
         try:
-            reply = await _reply(call, target, provider, codec, response)
-        except BaseException:
-            response.close()
-            raise
+            reply = await _exchange(call, target, provider, codec, encoded.body)
+        except UpstreamUnreachable as fault:
+            raise provider.judge(fault) from None
         if encoded.dropped:
             reply.headers.append((b"x-isthmus-dropped", ", ".join(encoded.dropped).encode()))
         return reply
+
+
+async def _exchange(call: Call, target: Target, provider: Provider, codec: Codec, body: bytes) -> Reply:
+    response = await provider.send(call, codec, target, body)
+    try:
+        return await _reply(call, target, provider, codec, response)
+    except BaseException:
+        response.close()
+        raise
 
 
 async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, response: Response) -> Reply:

@@ -104,6 +104,10 @@ class Live:
         self._around = around
         self._retirement: asyncio.Task[None] | None = None
 
+    async def start(self) -> None:
+        """Start every provider."""
+        await asyncio.gather(*(provider.start() for provider in self.onion.providers.values()))
+
     def swap(self, config: Config) -> None:
         """Serve by a new configuration from now on; what only the old one used ends after its last call."""
         old = self.onion
@@ -118,7 +122,11 @@ class Live:
             await provider.close()
 
     async def _retire(self, old: Onion, new: Onion, earlier: asyncio.Task[None] | None) -> None:
-        """Close what the new onion did not take over; an onion before the old one may still be using it."""
+        """Start the new onion's providers and close those of the old one that it did not take over.
+
+        An onion before the old one may still be using them.
+        """
+        await asyncio.gather(*(provider.start() for provider in new.providers.values()))
         if earlier is not None:
             await earlier
         await old.running.wait()

@@ -1,18 +1,21 @@
 """A configured provider at work: its dialect, its connections, its secret of the moment."""
 
+import logging
 from pathlib import Path
 
 import msgspec
 from msgspec import Raw
 
 from adapters.inference.contract import Adapter, Codec, Engine, Headers, Target
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, Overloaded, UpstreamError, UpstreamUnreachable
 from adapters.wire.redaction import redact
 from config import schema
 from gateway.call import Call
 from gateway.upstream.head import InvalidSetting, Origin, build_head, origin_of
 from gateway.upstream.pool import Pool, Response, build_pool
 from gateway.upstream.tokens import AccessToken
+
+log = logging.getLogger("isthmus.provider")
 
 _HEADS_MAX = 1_024
 
@@ -46,6 +49,15 @@ class Provider:
         grant = adapter.token(settings, self.options) if adapter.token else None
         self._token = AccessToken(grant, proxy=settings.proxy) if grant else None
         self._engine: Engine | None = adapter.engine(name, self.options, run_dir) if adapter.engine else None
+
+    async def start(self) -> None:
+        """Load what an inline dialect wants loaded before the first request; a fault is only logged."""
+        if self._engine is None:
+            return
+        try:
+            await self._engine.start()
+        except GatewayError as error:
+            log.warning("%s: %s", self.name, error.message)
 
     def codec(self, operation: schema.Operation) -> Codec | None:
         """How this provider is asked for an operation, None where it has none."""
@@ -91,6 +103,12 @@ class Provider:
         except msgspec.DecodeError:
             raise UpstreamError("The provider's list of models can't be read.") from None
         return [model.id for model in (listing if isinstance(listing, list) else listing.data)]
+
+    def judge(self, fault: UpstreamUnreachable) -> GatewayError:
+        """What a broken connection means: an inline provider's process died and is started again by the next request."""
+        if self._engine is None:
+            return fault
+        return Overloaded(f"A process of the provider '{self.name}' ended; it is started again.", retry_after=1)
 
     def explain(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         """The provider's error, without the key should the provider repeat it."""

@@ -62,6 +62,7 @@ async def _serve(worker: Worker) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reloading.start)
+    await live.start()
     async with app.litestar.lifespan():
         await listener.start(worker.sock)
         _settle_garbage_collector()

@@ -22,7 +22,9 @@ def welcome(config: Config, port: int) -> None:
 Try it:
 
   curl {base}/chat/completions -H "Content-Type: application/json"{key} \\
-    -d '{{"model": "{_example(names)}", "messages": [{{"role": "user", "content": "What is the capital of France?"}}]}}'
+    -d '{{"model": "{_example(names)}", "temperature": 0, "messages": [
+         {{"role": "system", "content": "You are a helpful assistant."}},
+         {{"role": "user", "content": "What is the capital of France?"}}]}}'
 
 With an OpenAI SDK: base_url="{base}"{"" if config.keys else ', api_key="any"'}. Ctrl-C ends it.
 """)
