@@ -105,7 +105,7 @@ class Provider:
         return [model.id for model in (listing if isinstance(listing, list) else listing.data)]
 
     def judge(self, fault: UpstreamUnreachable) -> GatewayError:
-        """What a broken connection means: an inline provider's process died and is started again by the next request."""
+        """What a broken connection means: of an inline provider, that a process died; the next request restarts it."""
         if self._engine is None:
             return fault
         return Overloaded(f"A process of the provider '{self.name}' ended; it is started again.", retry_after=1)

@@ -114,8 +114,8 @@ class Pool:
     async def _wait(self, began: float) -> Connection | None:
         if len(self._queue) >= self._queue_max:
             raise Overloaded(
-                f"All {self._max} connections that this gateway may have to a provider are busy, and {self._queue_max}"
-                f" requests wait already (connections, queue). {self._name} was not asked: try again later.",
+                f"{self._name} was not asked: all {self._max} connections to it are busy and {self._queue_max} requests"
+                " wait already (connections, queue). Try again later.",
                 retry_after=1,
             )
         turn: asyncio.Future[Connection | None] = self._loop.create_future()
