@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks import contenders, harness, install, report
@@ -53,7 +54,10 @@ def _parse() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command")
     installer = commands.add_parser("install", help="install contenders, each into an environment of its own")
     installer.add_argument("names", nargs="+", choices=[one.name for one in contenders.ALL if one.packages])
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.save and find_spec("matplotlib") is None:
+        parser.error("--save draws with matplotlib: pip install -e '.[bench]'")
+    return options
 
 
 def _run(settings: Settings, chosen: Sequence[contenders.Contender], *, with_soak: bool) -> Results:

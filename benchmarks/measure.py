@@ -30,8 +30,8 @@ class Settings:
     """Of each scenario, its warm-up aside."""
     soak_requests: int = 100_000
     soak_cancels: int = 10_000
-    soak_seconds: float = 120.0
-    """A contender that needs longer for the soak has no memory figures but the idle one."""
+    soak_seconds: float = 240.0
+    """A contender that needs longer has no memory figures but the idle one."""
 
 
 def say(text: str) -> None:

@@ -3,21 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import BY_NAME, ISTHMUS
+from benchmarks.contenders import BY_NAME, DIRECT, ISTHMUS
 from benchmarks.figures import FIGURES, Results
 
 _PANELS = (
     "unary.rps",
     "stream.rps",
+    "embeddings.rps",
+    "prompt.rps",
     "unary.cpu_us",
     "paced.delay_p99_ms",
     "quiet.added_p50_us",
-    "embeddings.rps",
-    "prompt.rps",
     "memory.idle_mb",
 )
 _WIDE_SPREAD = 50.0
-"""From this ratio of the largest value to the smallest, a linear axis would show only the largest."""
+"""Where less is better and the worst is this many times the best, a linear scale would flatten all but the worst."""
 _OURS, _OTHERS = "#c2410c", "#94a3b8"
 
 
@@ -37,8 +37,9 @@ def draw(results: Results, path: Path) -> None:
 
 
 def _bars(results: Results, key: str, axis: Any) -> None:
-    values = {name: value for name in BY_NAME if (value := results.value(name, key)) is not None and value > 0}
-    axis.set_title(next(figure.title for figure in FIGURES if figure.key == key), fontsize=11)
+    title = next(figure.title for figure in FIGURES if figure.key == key)
+    axis.set_title(title, fontsize=11)
+    values = {name: value for name in _shown(results) if (value := results.value(name, key)) is not None and value > 0}
     if not values:
         axis.set_axis_off()
         return
@@ -46,19 +47,26 @@ def _bars(results: Results, key: str, axis: Any) -> None:
     colours = [_OURS if name == ISTHMUS.name else _OTHERS for name in names]
     bars = axis.barh(names, [values[name] for name in names], color=colours)
     axis.bar_label(bars, labels=[f"{values[name]:,.{0 if values[name] >= 100 else 2}f}" for name in names], padding=3)
-    if max(values.values()) > min(values.values()) * _WIDE_SPREAD:
+    if not key.endswith(".rps") and max(values.values()) > min(values.values()) * _WIDE_SPREAD:
         axis.set_xscale("log")
+        axis.set_title(f"{title} (log scale)", fontsize=11)
     axis.margins(x=0.2)
     axis.spines[["top", "right"]].set_visible(False)
 
 
 def _soak(results: Results, axis: Any) -> None:
     axis.set_title("memory over the soak, MB", fontsize=11)
-    for name, memory in results.soak_memory.items():
-        ours = name == ISTHMUS.name
-        axis.plot([part * 10 for part in range(len(memory))], memory, label=name, linewidth=2.5 if ours else 1.2)
+    for name in _shown(results):
+        if memory := results.soak_memory.get(name):
+            style = {"color": _OURS, "linewidth": 2.5} if name == ISTHMUS.name else {"linewidth": 1.2}
+            axis.plot([part * 10 for part in range(len(memory))], memory, label=name, **style)
     axis.set_xlabel("% of the requests and cancelled streams")
     axis.set_ylim(bottom=0)
-    if results.soak_memory:
+    if axis.lines:
         axis.legend(fontsize=9, frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def _shown(results: Results) -> list[str]:
+    """Without the mock upstream alone, which is no gateway."""
+    return [name for name in BY_NAME if name in results.values and name != DIRECT.name]

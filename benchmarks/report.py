@@ -52,7 +52,7 @@ def _method(settings: Settings, command: str) -> str:
     return (
         f"`{command}` on {_processor()}, {os.cpu_count()} cores, Linux {platform.release()}, "
         f"Python {platform.python_version()}; load average at the end {load:.1f}. One worker on one core; "
-        f"mock upstream and load generator on another. {settings.rounds} rounds of {settings.seconds:g} s each."
+        f"mock upstream and load generator on another. Rounds: {settings.rounds}, {settings.seconds:g} s each."
     )
 
 

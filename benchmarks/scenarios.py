@@ -29,7 +29,7 @@ class Scenario:
     """A good answer's body is at least this long; gateways may rewrite it, so this is not its exact length."""
     connections: int = 64
     warmup: float = 0.5
-    """Seconds at the start that no figure counts, but CPU per request."""
+    """Seconds at the start that no figure counts, but CPU per request; never longer than the measuring itself."""
     rate: float | None = None
     """Requests a second at most."""
     cancel_after: int | None = None
@@ -55,7 +55,7 @@ class Scenario:
             "--request": request,
             "--connections": self.connections,
             "--duration": seconds,
-            "--warmup": self.warmup if count is None else 0,
+            "--warmup": min(self.warmup, seconds) if count is None else 0,
             "--count": count,
             "--marker": self.marker,
             "--min-bytes": self.min_bytes,

@@ -75,6 +75,22 @@ class Peer:
             await self._reader.closed.wait()
         return time.monotonic() - started
 
+    async def pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry bytes both ways until one side ends."""
+        ways = [asyncio.ensure_future(way) for way in (_carry(self._reader, writer), _carry(reader, self._writer))]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.wait(ways)
+            writer.close()
+
+    def alpn(self) -> str | None:
+        """The protocol that TLS agreed on."""
+        chosen: str | None = self._writer.get_extra_info("ssl_object").selected_alpn_protocol()
+        return chosen
+
     def close(self) -> None:
         self._writer.close()
 
@@ -89,6 +105,12 @@ class Peer:
         sock = self._writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
         self._writer.transport.set_write_buffer_limits(high=16_384)
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65_536):
+        writer.write(data)
+        await writer.drain()
 
 
 Script = Callable[[Peer], Awaitable[None]]
@@ -115,14 +137,22 @@ def answer_with(*pieces: bytes, pause: float = 0.005) -> Script:
 class RawServer:
     """Runs a script for every connection; with several, the first connection gets the first, and the last goes on."""
 
-    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None, path: str | None = None) -> None:
+    def __init__(
+        self,
+        *scripts: Script,
+        tls: ssl.SSLContext | None = None,
+        path: str | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
         self._scripts = scripts
         self._tls = tls
         self._path = path
         self._tasks: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
         self.peers: list[Peer] = []
-        self.port = 0
+        self._host = host
+        self.port = port
 
     @property
     def url(self) -> str:
@@ -162,7 +192,7 @@ class RawServer:
         if self._path is not None:
             self._server = await loop.create_unix_server(self._protocol, self._path)
         else:
-            self._server = await loop.create_server(self._protocol, "127.0.0.1", 0, ssl=self._tls)
+            self._server = await loop.create_server(self._protocol, self._host, self.port, ssl=self._tls)
             self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,7 +51,7 @@ async def fed(pieces: list[bytes]) -> tuple[Response, list[Connection]]:
 
 def cut(data: bytes, marks: list[int]) -> list[bytes]:
     edges = [0, *sorted(mark % (len(data) + 1) for mark in marks), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False) if start < end]
+    return [data[start:end] for start, end in pairwise(edges) if start < end]
 
 
 @settings(max_examples=150, deadline=None)

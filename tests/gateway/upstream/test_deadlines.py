@@ -7,7 +7,7 @@ import pytest
 
 from adapters.wire.errors import UpstreamTimeout
 from tests.gateway.upstream.conftest import Connect
-from tests.gateway.upstream.raw_server import ANSWER, CHUNKED, END, Peer, RawServer, answer_with, chunk
+from tests.gateway.upstream.raw_server import ANSWER, CHUNKED, END, Peer, RawServer, Script, answer_with, chunk
 
 
 async def never_answer(peer: Peer) -> None:
@@ -45,8 +45,8 @@ async def drip_interim(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("script", [never_answer, drip_headers, drip_interim])
-async def test_first_byte(connect: Connect, script: object) -> None:
-    async with RawServer(script) as server:  # type: ignore[arg-type]
+async def test_first_byte(connect: Connect, script: Script) -> None:
+    async with RawServer(script) as server:
         started = time.monotonic()
         with pytest.raises(
             UpstreamTimeout, match=r"begin to answer within 0\.2 seconds \(timeouts\.first_byte\)"
@@ -104,10 +104,19 @@ async def test_total_counts_the_wait_for_a_connection(connect: Connect) -> None:
         client = connect(server.url, connections=1, timeouts={"total": 0.3})
         running = asyncio.create_task(client.ask())
         await (await server.peer()).request_came()
-        with pytest.raises(UpstreamTimeout, match=r"free connection within 0\.3 seconds \(timeouts\.total\)"):
+        with pytest.raises(UpstreamTimeout, match=r"within 0\.3 seconds \(timeouts\.total\)"):
             await client.ask()
         with pytest.raises(UpstreamTimeout, match="end its answer"):
             await running
+
+
+async def test_total_ends_a_wait_in_the_queue(connect: Connect) -> None:
+    async with RawServer(answer_with(ANSWER)) as server:
+        client = connect(server.url, connections=1, timeouts={"total": 0.2})
+        await client.ask()
+        client.pool._idle.clear()  # as if the only connection had no end of work
+        with pytest.raises(UpstreamTimeout, match=r"free connection within 0\.2 seconds \(timeouts\.total\)"):
+            await client.ask()
 
 
 async def test_connect(connect: Connect, silent_port: int) -> None:
@@ -138,3 +147,19 @@ async def test_a_timeout_frees_the_place(connect: Connect) -> None:
         with pytest.raises(UpstreamTimeout):
             await client.ask()
         assert await client.ask() == b"{}"
+
+
+async def test_a_timeout_strikes_after_a_rest(connect: Connect) -> None:
+    async def answer_once(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(ANSWER)
+        await never_answer(peer)
+
+    async with RawServer(answer_once) as server:
+        client = connect(server.url, timeouts={"first_byte": 0.1})
+        await client.ask()
+        await asyncio.sleep(0.15)
+        started = time.monotonic()
+        with pytest.raises(UpstreamTimeout):
+            await client.ask()
+        assert time.monotonic() - started < 1

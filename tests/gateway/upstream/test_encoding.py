@@ -1,18 +1,19 @@
 """gzip and deflate, cut anywhere, chained, broken and malicious."""
 
+import asyncio
 import gzip
 import zlib
+from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.wire.errors import UpstreamError, UpstreamUnreachable
-from gateway.upstream.encoding import Decoder, decoder_for
+from gateway.upstream.encoding import PIECE, Decoder, decoder_for
 from tests.gateway.upstream.conftest import Connect
 from tests.gateway.upstream.raw_server import CHUNKED, END, RawServer, answer_with, chunk
-
-PIECE = 262_144
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -20,7 +21,7 @@ def raw_deflate(data: bytes) -> bytes:
     return compressor.compress(data) + compressor.flush()
 
 
-ENCODERS = {
+ENCODERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"gzip": gzip.compress,
     b"x-gzip": gzip.compress,
     b"GZIP": gzip.compress,
@@ -44,7 +45,7 @@ def decode(coding: bytes, *pieces: bytes) -> bytes:
 
 def cut(data: bytes, at: list[int]) -> list[bytes]:
     marks = [0, *sorted(at), len(data)]
-    return [data[start:end] for start, end in zip(marks, marks[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(marks)]
 
 
 @given(st.data())
@@ -83,7 +84,7 @@ def test_identity_needs_no_decoder(coding: bytes) -> None:
 
 @pytest.mark.parametrize("coding", [b"br", b"zstd", b"gzip, gzip", b"compress"])
 def test_refuses_codings_that_nobody_asked_for(coding: bytes) -> None:
-    with pytest.raises(UpstreamError, match="gzip or deflate"):
+    with pytest.raises(UpstreamError, match="gzip and deflate"):
         decoder_for(coding)
 
 
@@ -154,3 +155,27 @@ async def test_a_stream_gives_a_bomb_in_bounded_pieces(connect: Connect) -> None
             sizes.append(len(data))
         assert max(sizes) <= PIECE
         assert sum(sizes) == 5_000_000
+
+
+async def test_others_have_their_turns_while_a_long_body_is_decoded(connect: Connect) -> None:
+    encoded = gzip.compress(b"\0" * 20_000_000)
+    head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(encoded)
+    async with RawServer(answer_with(head + encoded)) as server:
+        response = await connect(server.url).send()
+        await asyncio.sleep(0.05)  # all of it is in
+        reading = asyncio.create_task(response.read())
+        turns = 0
+        while not reading.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns > 20_000_000 // PIECE
+
+
+@pytest.mark.parametrize("pieces", [(), (b"more",)])
+async def test_an_encoded_stream_that_breaks_closes_the_connection(connect: Connect, pieces: tuple[bytes, ...]) -> None:
+    head = CHUNKED[:-2] + b"content-encoding: gzip\r\n\r\n"
+    async with RawServer(answer_with(head, chunk(b"no gzip"), *[chunk(piece) for piece in pieces])) as server:
+        response = await connect(server.url).send()
+        with pytest.raises(UpstreamError, match="content-encoding"):
+            await response.chunk()
+        assert await (await server.peer()).gone() < 0.1

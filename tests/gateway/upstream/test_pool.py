@@ -1,10 +1,15 @@
 """The life of connections: reuse, closing, the queue, and what a stale one does."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
-from adapters.wire.errors import Overloaded, UpstreamUnreachable
+from adapters.wire.errors import Overloaded, UpstreamError, UpstreamUnreachable
+from config.schema import Limits, Provider, Server, Timeouts
+from gateway.upstream.connection import Connection
+from gateway.upstream.head import build_head, origin_of
+from gateway.upstream.pool import build_pool
 from tests.gateway.upstream.conftest import Connect
 from tests.gateway.upstream.raw_server import ANSWER, CHUNKED, Peer, RawServer, Script, answer_all, answer_with, chunk
 
@@ -213,6 +218,33 @@ async def test_a_request_that_was_worked_on_is_not_repeated(connect: Connect, mo
         assert len(server.peers) == 1
 
 
+async def test_a_connection_that_is_closing_unannounced_is_replaced(connect: Connect) -> None:
+    """The loop may know of the end before it calls `connection_lost`."""
+    async with RawServer(answer_all) as server:
+        client = connect(server.url)
+        await client.ask()
+        client.pool._idle[-1]._transport.abort()
+        assert await client.ask() == b"{}"
+        assert len(server.peers) == 2
+
+
+async def test_a_connection_that_closes_while_it_is_made(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with RawServer(answer_all) as server:
+        client = connect(server.url, connections=1, queue=0)
+        dial = client.pool._dialer.dial
+
+        async def dial_and_lose(make: Callable[[], Connection]) -> Connection:
+            connection = await dial(make)
+            connection.close()
+            return connection
+
+        with monkeypatch.context() as patched:
+            patched.setattr(client.pool._dialer, "dial", dial_and_lose)
+            with pytest.raises(UpstreamUnreachable, match="before it was used"):
+                await client.ask()
+        assert await client.ask() == b"{}"
+
+
 # The limit and its queue
 
 
@@ -292,6 +324,32 @@ async def test_a_waiter_cancelled_with_a_connection_in_hand_gives_it_back(connec
         assert len(server.peers) == 1
 
 
+async def test_a_waiter_cancelled_with_the_right_to_connect_gives_it_back(connect: Connect) -> None:
+    async with RawServer(answer_with(CHUNKED), answer_all) as server:
+        client = connect(server.url, connections=1, queue=1)
+        response = await client.send()
+        waiter = asyncio.create_task(client.ask())
+        await asyncio.sleep(0)
+        response.close()  # the place is handed over, and the waiter has not run yet
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+        assert await client.ask() == b"{}"
+
+
+async def test_a_waiter_whose_connection_breaks_in_its_hand_gets_another(connect: Connect) -> None:
+    async with RawServer(answer_all) as server:
+        client = connect(server.url, connections=1, queue=1)
+        await client.ask()
+        connection = client.pool._idle.pop()
+        waiter = asyncio.create_task(client.ask())
+        await asyncio.sleep(0)
+        client.pool._free(connection)
+        connection.close()
+        assert await waiter == b"{}"
+        assert len(server.peers) == 2
+
+
 # Closing
 
 
@@ -329,3 +387,18 @@ async def test_serves_over_a_unix_socket(connect: Connect, tmp_path: object) -> 
         assert await client.ask() == b"{}"
         request = (await server.peer()).requests[0]
         assert request.startswith(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n")
+
+
+async def test_a_pool_is_built_from_the_configuration() -> None:
+    server = Server(timeouts=Timeouts(first_byte=0.1), limits=Limits(answer_bytes=1_024))
+    async with RawServer(answer_with(b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n" + b"x" * 2_000)) as upstream:
+        origin = origin_of(upstream.url)
+        pool = build_pool(Provider(), origin, server)
+        response = await pool.send(build_head("POST", upstream.url, []), b"{}")
+        with pytest.raises(UpstreamError, match=r"1024 bytes \(limits\.answer_bytes\)"):
+            await response.read()
+        await pool.close()
+    named = build_pool(Provider(timeouts=Timeouts(connect=1)), origin, server, "lab")
+    with pytest.raises(UpstreamUnreachable, match="The provider 'lab' could not be reached: connection refused"):
+        await named.send(build_head("POST", upstream.url, []), b"{}")
+    await named.close()

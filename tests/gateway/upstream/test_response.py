@@ -139,7 +139,7 @@ async def test_an_answer_cut_short_is_never_taken_for_whole(
 ) -> None:
     async with RawServer(ending(*pieces)) as server:
         response = await connect(server.url).send()
-        with pytest.raises(UpstreamUnreachable, match="broke before the end"):
+        with pytest.raises(UpstreamUnreachable, match="before the end of its answer"):
             await response.read()
 
 
