@@ -52,7 +52,7 @@ _encode = msgspec.json.Encoder().encode
 class Stream:
     """An answer on its way; looks only into frames that have something to tell."""
 
-    __slots__ = ("_ended", "_framer", "_hides", "_held", "_owed", "_sample", "_secret", "_wanted", "error", "usage")
+    __slots__ = ("_ended", "_framer", "_held", "_hides", "_owed", "_sample", "_secret", "_wanted", "error", "usage")
 
     def __init__(self, target: Target, body: Body) -> None:
         self.usage: Usage | None = None
