@@ -50,14 +50,16 @@ async def _exchange(call: Call, target: Target, provider: Provider, codec: Codec
     response = await provider.send(call, codec, target, body)
     try:
         return await _reply(call, target, provider, codec, response)
-    except BaseException:
+    except BaseException as error:
         response.close()
+        if isinstance(error, GatewayError):
+            error.headers = (*error.headers, *_headers(call, target, response.headers))
         raise
 
 
 async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, response: Response) -> Reply:
     if response.status > 299:
-        raise await _refusal(call, target, provider, response)
+        raise provider.explain(response.status, response.headers, await response.read())
     if not call.body.stream or call.operation == "embeddings":
         raw = await response.read()
         response.close()
@@ -91,14 +93,6 @@ async def _first_frames(response: Response, decoder: StreamDecoder) -> bytes:
             break
         first = decoder.feed(data)
     return first
-
-
-async def _refusal(call: Call, target: Target, provider: Provider, response: Response) -> GatewayError:
-    body = await response.read()
-    response.close()
-    error = provider.explain(response.status, response.headers, body)
-    error.headers = (*error.headers, *_headers(call, target, response.headers))
-    return error
 
 
 def _has_content(first: bytes) -> bool:

@@ -100,7 +100,7 @@ class Provider:
             raise self.explain(response.status, response.headers, body)
         try:
             listing = _listing.decode(body)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             raise UpstreamError("The provider's list of models can't be read.") from None
         return [model.id for model in (listing if isinstance(listing, list) else listing.data)]
 

@@ -33,6 +33,8 @@ class _Told(Struct):
 
 
 _told = msgspec.json.Decoder(_Told)
+_COUNT_MAX = 2**40
+"""No call uses more, and sums of these still fit 64 bits."""
 
 
 def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
@@ -42,7 +44,7 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
     """
     try:
         told = _told.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     prompt = _count(told.prompt_tokens)
     completion = _count(told.completion_tokens)
@@ -64,7 +66,7 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
 
 def _count(value: object) -> int | None:
     if type(value) is int or type(value) is float:
-        return int(value) if value >= 0 else None
+        return int(value) if 0 <= value <= _COUNT_MAX else None
     return None
 
 

@@ -50,7 +50,6 @@ class Counter:
                 return await self._ask(texts)
         except (OSError, EOFError, TimeoutError) as error:
             log.warning("%s: tokens are not counted: %s", texts.request_id, error or type(error).__name__)
-            await self.close()
             return Usage(estimated=True)
         finally:
             self._waiting_bytes -= texts.size
@@ -75,11 +74,15 @@ class Counter:
             )
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - they are pipes
         message = msgspec.msgpack.encode(texts)
-        async with asyncio.timeout(_COUNT_SECONDS):
-            process.stdin.write(_LENGTH.pack(len(message)) + message)
-            await process.stdin.drain()
-            length = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))[0]
-            usage = msgspec.msgpack.decode(await process.stdout.readexactly(length), type=Usage)
+        try:
+            async with asyncio.timeout(_COUNT_SECONDS):
+                process.stdin.write(_LENGTH.pack(len(message)) + message)
+                await process.stdin.drain()
+                length = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))[0]
+                usage = msgspec.msgpack.decode(await process.stdout.readexactly(length), type=Usage)
+        except BaseException:
+            await self.close()  # an answer that comes late would be taken for the next one's
+            raise
         self._rest = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._retire)
         return usage
 

@@ -25,6 +25,7 @@ _COPIED_BYTES = 65_536
 _BODILESS_METHODS = (b"GET ", b"HEAD ")
 _CODINGS = frozenset({b"content-encoding", b"transfer-encoding"})
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_LONG = "its headers or trailers are over limits.header_bytes"
 
 
 class _Refused(Exception):
@@ -80,7 +81,7 @@ class Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._overhead = 0
-        """Bytes of this answer that were no body."""
+        """Bytes of this answer since the last that was body, or since its start."""
         self._complete = False
         """The parser saw the end of the answer."""
         self._keep = False
@@ -136,11 +137,9 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         self.heard = True
+        self._overhead += len(data)
         response = self.response
         size = response.size
-        if not response.status and self._is_long_head(data):
-            self._refuse("its headers are over limits.header_bytes")
-            return
         try:
             self._parser.feed_data(data)
         except HttpParserError as error:
@@ -151,14 +150,14 @@ class Connection(asyncio.Protocol):
         if self._complete:
             self._finish(response)
             return
-        if response.size == size:
-            self._overhead += len(data)
-            if self._overhead > self._limits.header_bytes:
-                self._refuse("its headers or trailers are over limits.header_bytes")
-                return
-        elif response.size > self._limits.stream_buffer_bytes and not response.paused:
-            response.paused = True
-            self._transport.pause_reading()
+        if response.size != size:
+            self._overhead = 0
+            if response.size > self._limits.stream_buffer_bytes and not response.paused:
+                response.paused = True
+                self._transport.pause_reading()
+        elif self._overhead > self._limits.header_bytes:
+            self._refuse(_LONG)
+            return
         if response.status:
             response.wake()
 
@@ -197,6 +196,8 @@ class Connection(asyncio.Protocol):
         headers = self._headers
         self._headers = []
         if 200 <= status <= 599:
+            if self._overhead > self._limits.header_bytes:
+                self._measure(headers)
             for name, value in headers:
                 if name in _CODINGS:
                     self._note_coding(name, value)
@@ -235,9 +236,10 @@ class Connection(asyncio.Protocol):
     def _refuse(self, reason: str) -> None:
         self.fail(UpstreamError(f"{self._name} sent an answer that can't be trusted: {reason}."))
 
-    def _is_long_head(self, data: bytes) -> bool:
-        limit = self._limits.header_bytes
-        return self._overhead + len(data) > limit and data.find(b"\r\n\r\n", 0, limit) < 0
+    def _measure(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Refuse a head that is too long, where one segment held all of it and perhaps of the body too."""
+        if sum(len(name) + len(value) for name, value in headers) > self._limits.header_bytes:
+            raise _Refused(_LONG)
 
     def _note_coding(self, name: bytes, value: bytes) -> None:
         if name == b"transfer-encoding":

@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Callable
 
 from adapters.wire.errors import UpstreamUnreachable
+from config import schema
 from gateway.upstream.addresses import Address, Addresses
 from gateway.upstream.connection import Connection
-from gateway.upstream.head import Origin
+from gateway.upstream.head import InvalidSetting, Origin
 from gateway.upstream.proxy import Proxy
+from gateway.upstream.tls import client_context
 
 _STAGGER_SECONDS = 0.25
 """The next address is tried too when one has not answered for this long: RFC 8305, 8."""
@@ -22,35 +24,32 @@ _PROBE_SECONDS = 60
 class Dialer:
     """Knows the way to an origin."""
 
-    def __init__(
-        self,
-        origin: Origin,
-        *,
-        tls: ssl.SSLContext | None = None,
-        server_name: str | None = None,
-        proxy: Proxy | None = None,
-    ) -> None:
+    def __init__(self, origin: Origin, *, tls: schema.Tls | None = None, proxy: Proxy | None = None) -> None:
         self._origin = origin
-        self._tls = tls
-        self._server_name = (server_name or origin.host) if tls is not None else None
+        self._tls = tls or schema.Tls()
+        self._secure = origin.scheme == "https"
+        self._context: ssl.SSLContext | None = None
+        self._server_name = (self._tls.server_name or origin.host) if self._secure else None
         self._proxy = proxy
         self._addresses = Addresses(proxy.host, proxy.port) if proxy else Addresses(origin.host, origin.port)
 
     async def dial(self, make: Callable[[], Connection]) -> Connection:
         """Connect, with nothing left behind on failure or cancellation.
 
-        Raises OSError (socket.gaierror, ssl.SSLError and others), UpstreamUnreachable from a proxy.
+        Raises OSError (socket.gaierror, ssl.SSLError and others), InvalidSetting, and UpstreamUnreachable from a proxy.
         """
         loop = asyncio.get_running_loop()
         if self._origin.scheme == "unix":
             _, connection = await loop.create_unix_connection(make, self._origin.path)
             return connection
+        if self._secure and self._context is None:
+            self._context = await asyncio.to_thread(client_context, self._tls)
         sock = await self._reach()
         try:
-            if self._proxy is not None and self._tls is not None:
+            if self._proxy is not None and self._secure:
                 await self._proxy.tunnel(sock, self._origin)
             _, connection = await loop.create_connection(
-                make, sock=sock, ssl=self._tls, server_hostname=self._server_name
+                make, sock=sock, ssl=self._context, server_hostname=self._server_name
             )
         except BaseException:
             sock.close()
@@ -59,9 +58,14 @@ class Dialer:
 
     def adapt(self, head: bytes) -> bytes:
         """A request's head as it has to be on this way."""
-        if self._proxy is None or self._tls is not None:
+        if self._proxy is None or self._secure:
             return head
         return self._proxy.rewrite(head, self._origin)
+
+    def explain(self, name: str, error: OSError | InvalidSetting) -> UpstreamUnreachable:
+        """What a client is told when `dial` failed: the reason, never an address or a path."""
+        where = " through its proxy" if self._proxy else ""
+        return UpstreamUnreachable(f"{name} could not be reached{where}: {_reason(error)}.")
 
     async def _reach(self) -> socket.socket:
         """The first socket that connects, each address having a head start before the next."""
@@ -105,18 +109,17 @@ class Dialer:
         return sock
 
 
-def unreachable(name: str, error: OSError) -> UpstreamUnreachable:
-    """What a client is told of a failed connection: the reason, never an address or a path."""
+def _reason(error: OSError | InvalidSetting) -> str:
     match error:
         case ssl.SSLCertVerificationError():
-            reason = f"its certificate is not trusted: {error.verify_message} (tls.ca_file, tls.server_name)"
+            return f"its certificate is not trusted: {error.verify_message} (tls.ca_file, tls.server_name)"
         case ssl.SSLError():
-            reason = f"TLS failed: {error.reason or 'no common ground'}"
+            return f"TLS failed: {error.reason or 'no common ground'}"
         case socket.gaierror():
-            reason = "its host name is not known"
-        case _:
-            reason = os.strerror(error.errno).lower() if error.errno else "the connection broke"
-    return UpstreamUnreachable(f"{name} could not be reached: {reason}.")
+            return "the host name could not be resolved"
+        case OSError():
+            return os.strerror(error.errno).lower() if error.errno else "the connection broke"
+    return str(error).rstrip(".")
 
 
 def _close_loser(attempt: asyncio.Task[socket.socket]) -> None:

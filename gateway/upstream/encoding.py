@@ -16,6 +16,10 @@ PIECE = 262_144
 """Decoded bytes given at once: a small answer can't become a large one in one step."""
 
 
+class UnknownCoding(ValueError):
+    """A content-encoding that nobody asked for."""
+
+
 class Decoder:
     """Decodes one body: `feed` what came, take `pending` until it is empty, `finish` at the body's end."""
 
@@ -76,7 +80,7 @@ class Decoder:
 
 
 def decoder_for(coding: bytes) -> Decoder | None:
-    """What decodes a content-encoding, None where nothing has to be. Raises UpstreamError on an unknown one."""
+    """What decodes a content-encoding, None where nothing has to be. Raises UnknownCoding."""
     match coding.strip().lower():
         case b"" | b"identity":
             return None
@@ -84,9 +88,7 @@ def decoder_for(coding: bytes) -> Decoder | None:
             return Decoder(gzip=True)
         case b"deflate":
             return Decoder(gzip=False)
-    raise UpstreamError(
-        "The provider encoded its answer in a way it was not asked for: only gzip and deflate are read."
-    )
+    raise UnknownCoding("its content-encoding is neither gzip nor deflate")
 
 
 def _undecodable() -> UpstreamError:

@@ -7,11 +7,10 @@ from adapters.wire.errors import Overloaded, UpstreamUnreachable
 from config import schema
 from gateway.upstream.connection import Connection
 from gateway.upstream.deadlines import Deadlines, Queue
-from gateway.upstream.dial import Dialer, unreachable
-from gateway.upstream.head import Origin
+from gateway.upstream.dial import Dialer
+from gateway.upstream.head import InvalidSetting, Origin
 from gateway.upstream.proxy import proxy_for
 from gateway.upstream.response import Response
-from gateway.upstream.tls import client_context
 
 __all__ = ["Pool", "Response", "build_pool"]
 
@@ -34,12 +33,7 @@ class Pool:
         self._name = name
         self._timeouts = timeouts
         self._limits = limits
-        self._dialer = Dialer(
-            origin,
-            tls=client_context(tls or schema.Tls()) if origin.scheme == "https" else None,
-            server_name=tls.server_name if tls else None,
-            proxy=proxy_for(origin, proxy),
-        )
+        self._dialer = Dialer(origin, tls=tls, proxy=proxy_for(origin, proxy))
         self._max = connections
         self._queue_max = queue
         self._loop = asyncio.get_running_loop()
@@ -77,7 +71,7 @@ class Pool:
         """Take no new requests and close idle connections; those under way and queued end with their answers."""
         self._closing = True
         self._close_idle()
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the loop closes sockets in its next turn
 
     async def _exchange(self, head: bytes, body: bytes, began: float) -> Response:
         connection = self._idle.pop() if self._idle else await self._acquire(began)
@@ -132,23 +126,29 @@ class Pool:
             raise
 
     async def _connect(self, began: float) -> Connection:
-        left = self._timeouts.total - (self._loop.time() - began)
         try:
-            async with asyncio.timeout(min(self._timeouts.connect, left)):
-                connection = await self._dialer.dial(self._new_connection)
-            if connection.closed:
-                raise UpstreamUnreachable(f"{self._name} closed the connection before it was used.")
-        except BaseException as error:
+            connection = await self._dial(began)
+        except BaseException:
             self._open -= 1
             self._admit()
-            if isinstance(error, TimeoutError):
-                if left < self._timeouts.connect:
-                    raise self._deadlines.late("could not be reached", self._timeouts.total, "total") from error
-                raise self._deadlines.late("could not be reached", self._timeouts.connect, "connect") from error
-            if isinstance(error, OSError):
-                raise unreachable(self._name, error) from error
             raise
         self._connections.add(connection)
+        return connection
+
+    async def _dial(self, began: float) -> Connection:
+        limit, setting = self._timeouts.connect, "connect"
+        left = self._timeouts.total - (self._loop.time() - began)
+        if left < limit:
+            limit, setting = self._timeouts.total, "total"
+        try:
+            async with asyncio.timeout(min(limit, left)):
+                connection = await self._dialer.dial(self._new_connection)
+        except TimeoutError as error:
+            raise self._deadlines.late("could not be reached", limit, setting) from error
+        except (OSError, InvalidSetting) as error:
+            raise self._dialer.explain(self._name, error) from error
+        if connection.closed:
+            raise UpstreamUnreachable(f"{self._name} closed the connection before it was used.")
         return connection
 
     def _new_connection(self) -> Connection:
@@ -200,7 +200,7 @@ class Pool:
 def build_pool(provider: schema.Provider, origin: Origin, server: schema.Server, name: str | None = None) -> Pool:
     """The pool for one origin of a provider, with what its configuration says.
 
-    `name` is what messages call the provider. Raises InvalidSetting on certificates or a proxy that can't be used.
+    `name` is what messages call the provider. Raises InvalidSetting on a proxy that can't be used.
     """
     return Pool(
         origin,

@@ -1,6 +1,7 @@
 """TLS towards upstreams: always verified, never below 1.2."""
 
 import ssl
+from functools import lru_cache
 from pathlib import Path
 
 import certifi
@@ -12,9 +13,19 @@ from gateway.upstream.head import InvalidSetting
 def client_context(tls: schema.Tls) -> ssl.SSLContext:
     """What a provider's certificate is judged by, and the certificate it is shown.
 
-    Without `ca_file` the system's authorities count, and certifi's on a machine that has none.
+    Without `ca_file` the system's authorities count, and certifi's on a machine that has none. They take some 30 ms to
+    read, which is for a thread, and a megabyte to hold, which providers without files of their own share.
     Raises InvalidSetting on files that can't be used.
     """
+    return _context(tls) if tls.ca_file or tls.cert_file else _shared_context()
+
+
+@lru_cache(maxsize=1)
+def _shared_context() -> ssl.SSLContext:
+    return _context(schema.Tls())
+
+
+def _context(tls: schema.Tls) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=tls.ca_file or _fallback())
     except OSError as error:

@@ -68,6 +68,14 @@ def test_nothing_told_is_none(raw: bytes) -> None:
     assert read_usage(Raw(raw)) is None
 
 
+def test_what_is_no_text_is_none() -> None:
+    assert read_usage(Raw(b'{"prompt_tokens":1,"prompt_tokens_details":{"a":"\xff"}}')) is None
+
+
+def test_a_count_beyond_all_reason_is_zero() -> None:
+    assert read(prompt_tokens=3, completion_tokens=10**20) == Usage(3, 0)
+
+
 @given(st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens", "total_tokens"]), anything), anything)
 def test_never_fails_on_what_a_provider_makes_up(usage: dict[str, Any], details: Any) -> None:
     told = read(**usage, prompt_tokens_details=details, completion_tokens_details=details)

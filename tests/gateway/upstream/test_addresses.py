@@ -91,7 +91,7 @@ async def test_a_name_that_nobody_knows(connect: Connect, monkeypatch: pytest.Mo
     resolver.fails = True
     client = connect("http://provider.test/")
     for _ in range(2):
-        with pytest.raises(UpstreamUnreachable, match="host name is not known"):
+        with pytest.raises(UpstreamUnreachable, match="host name could not be resolved"):
             await client.ask()
     assert resolver.asked == 2
 

@@ -183,6 +183,15 @@ async def test_a_long_head_in_one_segment_is_refused(connect: Connect) -> None:
             await connect(server.url, limits={"header_bytes": 8_192}).ask()
 
 
+@pytest.mark.parametrize("at", [-2, -1, 0, 1])
+async def test_a_long_body_right_after_a_head_cut_at_its_end_is_no_long_head(connect: Connect, at: int) -> None:
+    head = OK + b"content-length: 50000\r\n\r\n"
+    answer = head + b"x" * 50_000
+    async with RawServer(answer_with(answer[: len(head) + at], answer[len(head) + at :])) as server:
+        client = connect(server.url, limits={"header_bytes": 8_192})
+        assert await client.ask() == b"x" * 50_000
+
+
 async def test_errors_tell_nothing_of_what_was_sent(connect: Connect) -> None:
     async with RawServer(answer_with(OK + b"a: sk-secret\0\r\n" + EMPTY)) as server:
         with pytest.raises(UpstreamError) as refused:

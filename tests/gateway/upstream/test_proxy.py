@@ -89,7 +89,7 @@ async def test_a_proxy_that_hangs_up(connect: Connect) -> None:
 
 
 async def test_a_proxy_that_is_not_there(connect: Connect, free_port: int) -> None:
-    with pytest.raises(UpstreamError, match="connection refused"):
+    with pytest.raises(UpstreamError, match="through its proxy: connection refused"):
         await connect("https://provider.test/", proxy=f"http://127.0.0.1:{free_port}").ask()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import uvloop
 from adapters.wire.errors import UpstreamUnreachable
 from config.schema import Tls
 from gateway.upstream.head import InvalidSetting
-from gateway.upstream.tls import client_context
+from gateway.upstream.tls import _shared_context, client_context
 from tests.gateway.upstream.conftest import Connect
 from tests.gateway.upstream.raw_server import ANSWER, CHUNKED, END, Peer, RawServer, answer_all, answer_with, chunk
 
@@ -149,12 +150,33 @@ def test_verifies_by_the_systems_authorities_unless_told_otherwise(ca_file: str)
     assert len(own.get_ca_certs()) == 1
 
 
+@pytest.fixture
+def _fresh_contexts() -> Iterator[None]:
+    """Nothing shared with other tests."""
+    _shared_context.cache_clear()
+    yield
+    _shared_context.cache_clear()
+
+
+@pytest.mark.usefixtures("_fresh_contexts")
 def test_falls_back_to_certifi_where_the_system_has_no_authorities(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     nothing = SimpleNamespace(cafile=None, capath=str(tmp_path))
     monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nothing)
     assert len(client_context(Tls()).get_ca_certs()) > 50
+
+
+def test_providers_without_files_share_the_authorities(ca_file: str) -> None:
+    assert client_context(Tls()) is client_context(Tls(server_name="other"))
+    assert client_context(Tls(ca_file=ca_file)) is not client_context(Tls(ca_file=ca_file))
+
+
+async def test_a_file_that_cannot_be_used_is_told_when_it_is_needed(connect: Connect, tmp_path: Path) -> None:
+    client = connect("https://127.0.0.1:1/", tls=Tls(ca_file=str(tmp_path / "none.pem")))
+    with pytest.raises(UpstreamUnreachable, match=r"tls\.ca_file can't be used") as refused:
+        await client.ask()
+    assert str(tmp_path) not in refused.value.message
 
 
 @pytest.mark.parametrize("field", ["ca_file", "cert_file"])
