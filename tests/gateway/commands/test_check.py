@@ -1,0 +1,73 @@
+"""`isthmus check`."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.commands.conftest import Isthmus
+from tests.upstream import Upstream
+
+TWO = """
+keys: [{{name: team, key: sk-0123456789}}]
+providers:
+  lab: {{base_url: "{url}", api_key: upstream-secret-1}}
+models:
+  fast: {{deployments: [{{provider: lab, model: talker}}, {{provider: lab, model: absent}}]}}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, upstream: Upstream) -> Path:
+    path = tmp_path / "isthmus.yaml"
+    path.write_text(TWO.format(url=upstream.base_url))
+    return path
+
+
+def test_a_right_file_is_described(isthmus: Isthmus, file: Path) -> None:
+    done = isthmus("check", str(file))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "127.0.0.1 port 8000, 1 worker(s), 1 keys" in done.stdout
+    assert "fast  talker at lab, then absent at lab" in done.stdout
+    assert "sk-0123456789" not in done.stdout
+
+
+def test_a_wrong_file_gets_all_its_mistakes_at_once(isthmus: Isthmus, file: Path) -> None:
+    file.write_text("servre: {}\nproviders: {lab: {base_url: 5}}\n")
+    done = isthmus("check", str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "servre" in done.stderr
+    assert "providers.lab.base_url" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_not_there_is_said_so(isthmus: Isthmus) -> None:
+    done = isthmus("check", "nowhere.yaml")
+    assert done.returncode == 2
+    assert "nowhere.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_providers_are_reached_and_missing_models_named(isthmus: Isthmus, file: Path) -> None:
+    done = isthmus("check", str(file), "--reach")
+    assert done.returncode == 0
+    assert "lab: answers in" in done.stdout
+    assert "2 models; not in its list: absent" in done.stdout
+
+
+def test_a_provider_that_does_not_answer_fails_the_check(isthmus: Isthmus, file: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    file.write_text(TWO.format(url=f"http://127.0.0.1:{port}/v1"))
+    done = isthmus("check", str(file), "--reach")
+    assert done.returncode == 1
+    assert "lab: FAILED" in done.stdout
+    assert "upstream-secret-1" not in done.stdout + done.stderr
+
+
+def test_the_local_models_can_be_checked(isthmus: Isthmus, file: Path) -> None:
+    file.write_text("providers: {local: {}}\n")
+    done = isthmus("check", str(file), "--reach")
+    assert done.returncode == 0
+    assert "local/smollm2" in done.stdout
+    assert "no keys, so on loopback only" in done.stdout

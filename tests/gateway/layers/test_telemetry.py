@@ -1,0 +1,36 @@
+"""What the sinks are told."""
+
+import pytest
+
+from adapters.wire.errors import GatewayError, UnknownModel, UpstreamError
+from gateway.call import Call, Reply
+from gateway.layers.telemetry import Telemetry
+from tests.gateway.calls import a_call
+
+
+async def test_sinks_are_told_once_when_the_call_closes() -> None:
+    async def answer(call: Call) -> Reply:
+        return Reply(200, [])
+
+    told: list[Call] = []
+    call = a_call()
+    await Telemetry(answer, (told.append, told.append))(call)
+    assert told == []
+    call.close()
+    assert told == [call, call]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UnknownModel("x"), "model_not_found"), (GatewayError("x"), "server_error"), (UpstreamError("x", code="c"), "c")],
+)
+async def test_an_error_is_noted_by_its_code_and_raised(error: GatewayError, code: str) -> None:
+    async def fail(call: Call) -> Reply:
+        raise error
+
+    told: list[str | None] = []
+    call = a_call()
+    with pytest.raises(type(error)):
+        await Telemetry(fail, (lambda one: told.append(one.error),))(call)
+    call.close()
+    assert told == [code]

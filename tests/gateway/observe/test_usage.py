@@ -1,0 +1,123 @@
+"""Tokens by key and model, in lines that add up."""
+
+import json
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from adapters.wire.usage import Usage
+from gateway.auth import Caller
+from gateway.observe.counter import Counter
+from gateway.observe.usage import UsageTotals
+from tests.gateway.calls import a_call, a_target
+
+TEAM = Caller("team-a", ["*"])
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The usage lines so far, parsed."""
+    monkeypatch.setattr(logging.getLogger("isthmus"), "propagate", True)
+    caplog.set_level("INFO", "isthmus.usage")
+    return lambda: [json.loads(record.message) for record in caplog.records]
+
+
+@pytest.fixture
+async def counter() -> AsyncIterator[Counter]:
+    counts = Counter()
+    yield counts
+    await counts.close()
+
+
+def answered(usages: UsageTotals, usage: Usage | None, **of_call: Any) -> None:
+    call = a_call(caller=TEAM)
+    call.target = a_target()
+    call.status = 200
+    call.usage = usage
+    for name, value in of_call.items():
+        setattr(call, name, value)
+    usages(call)
+
+
+async def test_calls_of_a_key_and_model_are_one_line(lines: Any, counter: Counter) -> None:
+    usages = UsageTotals(counter)
+    answered(usages, Usage(10, 5, cached_tokens=4, reasoning_tokens=2))
+    answered(usages, Usage(1, 2))
+    usages.tell()
+    assert lines() == [
+        {
+            "event": "usage",
+            "key": "team-a",
+            "model": "lab/llama",
+            "requests": 2,
+            "failed": 0,
+            "prompt_tokens": 11,
+            "completion_tokens": 7,
+            "cached_tokens": 4,
+            "reasoning_tokens": 2,
+            "estimated_requests": 0,
+        }
+    ]
+
+
+async def test_lines_tell_what_came_since_the_last_and_so_add_up(lines: Any, counter: Counter) -> None:
+    usages = UsageTotals(counter)
+    answered(usages, Usage(10, 5))
+    usages.tell()
+    answered(usages, Usage(1, 2))
+    usages.tell()
+    usages.tell()
+    assert [line["prompt_tokens"] for line in lines()] == [10, 1]
+
+
+async def test_keys_and_models_have_lines_of_their_own(lines: Any, counter: Counter) -> None:
+    usages = UsageTotals(counter)
+    answered(usages, Usage(1, 1))
+    answered(usages, Usage(1, 1), caller=Caller("team-b", ["*"]))
+    answered(usages, Usage(1, 1), target=a_target("lab", "other"))
+    await usages.close()
+    assert [(line["key"], line["model"]) for line in lines()] == [
+        ("team-a", "lab/llama"),
+        ("team-b", "lab/llama"),
+        ("team-a", "lab/other"),
+    ]
+
+
+async def test_a_failed_call_is_counted_as_such(lines: Any, counter: Counter) -> None:
+    usages = UsageTotals(counter)
+    answered(usages, None, status=502, error="upstream_unreachable")
+    await usages.close()
+    (line,) = lines()
+    assert (line["requests"], line["failed"], line["prompt_tokens"]) == (1, 1, 0)
+
+
+async def test_calls_for_models_that_are_not_served_share_a_line(lines: Any, counter: Counter) -> None:
+    usages = UsageTotals(counter)
+    for _ in range(3):
+        answered(usages, None, target=None, status=404, error="model_not_found")
+    await usages.close()
+    assert [(line["model"], line["requests"]) for line in lines()] == [("(none)", 3)]
+
+
+@pytest.mark.parametrize("status", [200, 499])
+async def test_what_the_provider_did_not_tell_is_estimated_before_the_end(
+    lines: Any, counter: Counter, status: int
+) -> None:
+    usages = UsageTotals(counter)
+    sent = b'data: {"choices":[{"delta":{"content":"Hello, world, how are you today?"}}]}\n\n'
+    answered(usages, None, status=status, transcript=[sent])
+    await usages.close()
+    (line,) = lines()
+    assert (line["requests"], line["estimated_requests"]) == (1, 1)
+    assert line["completion_tokens"] > 0
+
+
+async def test_any_number_of_models_takes_bounded_room(lines: Any, counter: Counter) -> None:
+    usages = UsageTotals(counter)
+    for number in range(3_000):
+        answered(usages, Usage(1, 1), target=a_target("lab", str(number)))
+        assert len(usages.totals) <= 1_024
+    await usages.close()
+    assert sum(line["requests"] for line in lines()) == 3_000

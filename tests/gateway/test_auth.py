@@ -1,0 +1,111 @@
+"""Keys: who is let in, and for which models."""
+
+import hashlib
+import hmac
+from typing import Any
+
+import pytest
+
+from adapters.wire.errors import Forbidden, Unauthorized
+from config.schema import Key
+from gateway import auth
+from gateway.auth import ANYBODY, Caller, Keyring
+
+SECRET = "sk-team-a-0123456789"
+KEYS = [
+    Key(name="team-a", key=SECRET),
+    Key(name="team-b", key=f"sha256:{hashlib.sha256(b'sk-team-b-0123456789').hexdigest()}", models=["open*"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ({b"authorization": b"Bearer sk-team-a-0123456789"}, "team-a"),
+        ({b"authorization": b"bearer  sk-team-a-0123456789 "}, "team-a"),
+        ({b"api-key": b"sk-team-a-0123456789"}, "team-a"),
+        ({b"x-api-key": b"sk-team-b-0123456789"}, "team-b"),
+        ({b"authorization": b"Bearer sk-team-b-0123456789", b"api-key": b"nonsense"}, "team-b"),
+    ],
+)
+def test_a_key_names_its_caller(headers: dict[bytes, bytes], name: str) -> None:
+    assert Keyring(KEYS).identify(headers).name == name
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "missing_api_key"),
+        ({b"authorization": b"Bearer"}, "missing_api_key"),
+        ({b"authorization": b"Bearer "}, "missing_api_key"),
+        ({b"authorization": b"Basic c2stdGVhbS1hLTAxMjM0NTY3ODk="}, "missing_api_key"),
+        ({b"authorization": b"sk-team-a-0123456789"}, "missing_api_key"),
+        ({b"authorization": b"Bearer sk-team-a-012345678"}, "invalid_api_key"),
+        ({b"authorization": b"Bearer sk-team-a-0123456789x"}, "invalid_api_key"),
+        ({b"api-key": hashlib.sha256(SECRET.encode()).hexdigest().encode()}, "invalid_api_key"),
+        ({b"authorization": b"Bearer \xff\xfe"}, "invalid_api_key"),
+    ],
+)
+def test_anything_else_is_nobody(headers: dict[bytes, bytes], code: str) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        Keyring(KEYS).identify(headers)
+    assert caught.value.code == code
+    assert (b"www-authenticate", b"Bearer") in caught.value.headers
+    assert SECRET not in caught.value.message
+
+
+def test_without_keys_everybody_may_ask_for_everything() -> None:
+    caller = Keyring([]).identify({b"authorization": b"Bearer any"})
+    assert caller is ANYBODY
+    assert caller.allows("any/model")
+
+
+def test_a_digest_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    class Watched:
+        @staticmethod
+        def compare_digest(known: Any, given: Any) -> bool:
+            compared.append(len(known))
+            return hmac.compare_digest(known, given)
+
+    monkeypatch.setattr(auth, "hmac", Watched)
+    Keyring(KEYS).identify({b"api-key": SECRET.encode()})
+    assert compared == [32]
+
+
+def test_keys_are_kept_as_digests_only() -> None:
+    keyring = Keyring(KEYS)
+    kept = repr([vars_of(keyring), [vars_of(caller) for group in keyring._callers.values() for _, caller in group]])
+    assert SECRET not in kept
+
+
+def vars_of(slotted: Any) -> dict[str, Any]:
+    return {name: getattr(slotted, name) for name in slotted.__slots__}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "model", "allowed"),
+    [
+        (["*"], "any/thing", True),
+        (["gpt"], "gpt", True),
+        (["gpt"], "gpt-5", False),
+        (["gpt"], "GPT", False),
+        (["openai/*"], "openai/gpt-5", True),
+        (["openai/*"], "openai", False),
+        (["openai/*", "lab/*"], "lab/x", True),
+        (["*/llama"], "lab/llama", True),
+        (["a*c"], "abbc", True),
+        (["a*c"], "a/b/c", True),
+        ([], "gpt", False),
+    ],
+)
+def test_models_are_allowed_by_name_or_pattern(patterns: list[str], model: str, allowed: bool) -> None:
+    assert Caller("team", patterns).allows(model) is allowed
+
+
+def test_a_model_that_is_not_allowed_is_forbidden() -> None:
+    with pytest.raises(Forbidden) as caught:
+        Caller("team", ["gpt"]).check("claude")
+    assert (caught.value.code, caught.value.param) == ("model_not_allowed", "model")
+    Caller("team", ["gpt"]).check("gpt")
