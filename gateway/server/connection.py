@@ -113,8 +113,9 @@ class Connection(asyncio.Protocol):
         self._fed = False
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._close_after = True  # the request itself is answered as HTTP/1.1; what follows is not ours
+        except httptools.HttpParserUpgrade as offer:
+            self._decline(data[offer.args[0] :])
+            return
         except httptools.HttpParserError as error:
             fault = error.__context__
             self._refuse(fault if isinstance(fault, GatewayError) else BadRequest(_unreadable(error), code="bad_http"))
@@ -123,6 +124,22 @@ class Connection(asyncio.Protocol):
             self._head_bytes += len(data)
             if self._head_bytes > self._listener.limits.header_bytes:
                 self._refuse(self._headers_too_large())
+
+    def _decline(self, rest: bytes) -> None:
+        """Read a request that offers another protocol again, without the offer (RFC 9110, 7.8).
+
+        llhttp takes all that follows such a head for the other protocol, the request's own body included; Java's
+        HttpClient offers HTTP/2 with every request.
+        """
+        parser = self._parser
+        lines = [b"%b %b HTTP/%b" % (parser.get_method(), self._url, parser.get_http_version().encode())]
+        for name, value in self._headers:
+            if name == b"connection":
+                value = b"close" if b"close" in value.lower() else b"keep-alive"
+            if name != b"upgrade":
+                lines.append(b"%b: %b" % (name, value))
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join([*lines, b"", rest]))
 
     def on_message_begin(self) -> None:
         """llhttp: a request line begins."""
@@ -164,6 +181,8 @@ class Connection(asyncio.Protocol):
         method = parser.get_method()
         if method == b"CONNECT":
             raise MethodNotAllowed("CONNECT is not served here.")
+        if parser.should_upgrade():
+            return  # it comes again without the offer
         scope = self._scope(method.decode("ascii"), version)
         exchange = Exchange(self, scope, parser.should_keep_alive(), method == b"HEAD")
         exchange.expects_continue = self._expects_continue

@@ -1,6 +1,7 @@
 """HTTP/1.1 as clients speak it: keep-alive, pipelining, HEAD, Expect, versions, uploads in chunks, models over GET."""
 
 import gzip
+import time
 import zlib
 
 import pytest
@@ -153,11 +154,22 @@ def test_head_of_an_inference_path_has_no_body(gateway: GatewayProcess) -> None:
         assert client.answer().status == 200
 
 
-def test_an_upgrade_is_not_taken(gateway: GatewayProcess, upstream: Upstream) -> None:
+@pytest.mark.parametrize("split", [False, True], ids=["whole", "in pieces"])
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_an_offer_of_another_protocol_is_ignored(
+    gateway: GatewayProcess, upstream: Upstream, protocol: str, split: bool
+) -> None:
+    """Java's HttpClient makes one with every request."""
     case = upstream.on(json_answer({"id": "x"}))
+    data = request(chat(case.model), connection="Upgrade, HTTP2-Settings", upgrade=protocol, http2_settings="AAEAAEAA")
     with RawClient(gateway.port) as client:
-        client.post(chat(case.model), connection="upgrade", upgrade="websocket")
+        for piece in [data[start : start + 50] for start in range(0, len(data), 50)] if split else [data]:
+            client.send(piece)
+            time.sleep(0.01 if split else 0)
         assert client.answer().json == {"id": "x"}
+        client.send(data.replace(b"Upgrade, HTTP2-Settings", b"Upgrade, HTTP2-Settings, close"))
+        assert client.answer().header("connection") == "close"
+        assert client.is_closed()
 
 
 def test_a_target_in_absolute_form_is_understood(gateway: GatewayProcess, upstream: Upstream) -> None:

@@ -145,7 +145,7 @@ async def test_an_answer_before_the_end_of_the_request_reaches_a_client_that_is_
 
 async def test_an_upgrade_is_answered_as_http_1_1(serve: Serve) -> None:
     served = await serve(echo)
-    answer = await served.ask(b"GET /u HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+    answer = await served.ask(b"GET /u HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n")
     assert answer.endswith(b"GET /u ")
 
 

@@ -1,17 +1,15 @@
-"""The life of connections: reuse, closing, the queue, and what a stale one does."""
+"""The life of connections: what is sent, reuse, and closing."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from adapters.wire.errors import Overloaded, UpstreamError, UpstreamUnreachable
 from config.schema import Limits, Provider, Server, Timeouts
-from gateway.upstream.connection import Connection
 from gateway.upstream.head import build_head, origin_of
 from gateway.upstream.pool import build_pool
 from tests.gateway.upstream.conftest import Connect
-from tests.gateway.upstream.raw_server import ANSWER, CHUNKED, Peer, RawServer, Script, answer_all, answer_with, chunk
+from tests.gateway.upstream.raw_server import ANSWER, CHUNKED, Peer, RawServer, answer_all, answer_with, chunk
 
 
 async def test_sends_head_length_and_body_as_one_request(connect: Connect) -> None:
@@ -29,6 +27,15 @@ async def test_get_without_body_tells_no_length(connect: Connect) -> None:
         response = await connect(server.url).send(b"", method="GET")
         assert await response.read() == b"{}"
         assert b"content-length" not in (await server.peer()).requests[0]
+
+
+@pytest.mark.parametrize("size", [65_536, 65_537, 5_000_000])
+async def test_long_bodies_arrive_whole(connect: Connect, size: int) -> None:
+    async with RawServer(answer_all) as server:
+        assert await connect(server.url).ask(b"x" * size) == b"{}"
+        head, _, body = (await server.peer()).requests[0].partition(b"\r\n\r\n")
+        assert head.endswith(b"\r\ncontent-length: %d" % size)
+        assert body == b"x" * size
 
 
 async def test_gives_status_and_lower_case_headers(connect: Connect) -> None:
@@ -130,224 +137,6 @@ async def test_idle_connections_are_closed_after_a_while(connect: Connect, monke
     async with RawServer(answer_all) as server:
         await connect(server.url).ask()
         await (await server.peer()).gone()
-
-
-# Stale connections
-
-
-async def close_on_second(peer: Peer) -> None:
-    """What a server does whose idle time ran out just now: it reads nothing more and closes."""
-    await peer.request()
-    await peer.send(ANSWER)
-    await peer.request()
-    peer.close()
-
-
-async def reset_on_second(peer: Peer) -> None:
-    await peer.request()
-    await peer.send(ANSWER)
-    await peer.request()
-    peer.reset()
-
-
-@pytest.mark.parametrize("stale", [close_on_second, reset_on_second])
-async def test_a_stale_connection_is_replaced_once(connect: Connect, stale: Script) -> None:
-    async with RawServer(stale, answer_all) as server:
-        client = connect(server.url)
-        await client.ask()
-        assert await client.ask(b'{"n":2}') == b"{}"
-        assert [len(peer.requests) for peer in server.peers] == [2, 1]
-        assert server.peers[1].requests[0].endswith(b'{"n":2}')
-
-
-async def test_a_request_does_not_go_a_third_time(connect: Connect) -> None:
-    async def close_at_once(peer: Peer) -> None:
-        await peer.request()
-        peer.close()
-
-    async with RawServer(close_on_second, close_at_once) as server:
-        client = connect(server.url)
-        await client.ask()
-        with pytest.raises(UpstreamUnreachable, match="without an answer"):
-            await client.ask()
-        assert [len(peer.requests) for peer in server.peers] == [2, 1]
-
-
-async def test_a_new_connection_that_breaks_is_no_stale_one(connect: Connect) -> None:
-    async def close_at_once(peer: Peer) -> None:
-        await peer.request()
-        peer.close()
-
-    async with RawServer(close_at_once) as server:
-        with pytest.raises(UpstreamUnreachable, match="without an answer"):
-            await connect(server.url).ask()
-        assert len(server.peers) == 1
-
-
-async def test_a_request_is_not_repeated_once_a_byte_of_the_answer_came(connect: Connect) -> None:
-    async def break_inside(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(ANSWER)
-        await peer.request()
-        await peer.send(b"H")
-        peer.close()
-
-    async with RawServer(break_inside) as server:
-        client = connect(server.url)
-        await client.ask()
-        with pytest.raises(UpstreamUnreachable):
-            await client.ask()
-        assert len(server.peers) == 1
-
-
-async def test_a_request_that_was_worked_on_is_not_repeated(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.upstream.connection._STALE_SECONDS", 0.05)
-
-    async def think_and_break(peer: Peer) -> None:
-        await peer.request()
-        await peer.send(ANSWER)
-        await peer.request()
-        await asyncio.sleep(0.15)
-        peer.close()
-
-    async with RawServer(think_and_break) as server:
-        client = connect(server.url)
-        await client.ask()
-        with pytest.raises(UpstreamUnreachable):
-            await client.ask()
-        assert len(server.peers) == 1
-
-
-async def test_a_connection_that_is_closing_unannounced_is_replaced(connect: Connect) -> None:
-    """The loop may know of the end before it calls `connection_lost`."""
-    async with RawServer(answer_all) as server:
-        client = connect(server.url)
-        await client.ask()
-        client.pool._idle[-1]._transport.abort()
-        assert await client.ask() == b"{}"
-        assert len(server.peers) == 2
-
-
-async def test_a_connection_that_closes_while_it_is_made(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with RawServer(answer_all) as server:
-        client = connect(server.url, connections=1, queue=0)
-        dial = client.pool._dialer.dial
-
-        async def dial_and_lose(make: Callable[[], Connection]) -> Connection:
-            connection = await dial(make)
-            connection.close()
-            return connection
-
-        with monkeypatch.context() as patched:
-            patched.setattr(client.pool._dialer, "dial", dial_and_lose)
-            with pytest.raises(UpstreamUnreachable, match="before it was used"):
-                await client.ask()
-        assert await client.ask() == b"{}"
-
-
-# The limit and its queue
-
-
-async def hold(peer: Peer) -> None:
-    """Answer only when the test is over."""
-    await peer.request()
-    await asyncio.sleep(60)
-
-
-async def test_no_more_connections_than_allowed(connect: Connect) -> None:
-    async with RawServer(answer_with(CHUNKED, b"0\r\n\r\n", pause=0.02)) as server:
-        client = connect(server.url, connections=2, queue=20)
-        answers = await asyncio.gather(*(client.ask() for _ in range(12)))
-        assert answers == [b""] * 12
-        assert len(server.peers) == 2
-
-
-async def test_who_waits_is_served_in_order(connect: Connect) -> None:
-    async with RawServer(answer_with(CHUNKED, b"0\r\n\r\n")) as server:
-        client = connect(server.url, connections=1, queue=20)
-        bodies = [b"%d" % number for number in range(6)]
-        await asyncio.gather(*(client.ask(body) for body in bodies))
-        assert [request[-1:] for request in server.peers[0].requests] == bodies
-
-
-async def test_a_full_queue_refuses_at_once(connect: Connect) -> None:
-    async with RawServer(hold) as server:
-        client = connect(server.url, connections=1, queue=1)
-        running = [asyncio.create_task(client.ask()) for _ in range(2)]
-        await (await server.peer()).request_came()
-        with pytest.raises(Overloaded) as refused:
-            await client.ask()
-        assert refused.value.retry_after == 1
-        for task in running:
-            task.cancel()
-
-
-async def test_who_waits_gets_a_new_connection_when_one_breaks(connect: Connect) -> None:
-    async def break_off(peer: Peer) -> None:
-        await peer.request()
-        await asyncio.sleep(0.05)
-        peer.close()
-
-    async with RawServer(break_off, answer_all) as server:
-        client = connect(server.url, connections=1, queue=1)
-        first = asyncio.create_task(client.ask())
-        await server.peer()
-        assert await client.ask() == b"{}"
-        with pytest.raises(UpstreamUnreachable):
-            await first
-
-
-async def test_a_cancelled_waiter_leaves_its_place(connect: Connect) -> None:
-    async with RawServer(answer_with(CHUNKED, b"0\r\n\r\n", pause=0.05)) as server:
-        client = connect(server.url, connections=1, queue=1)
-        first = asyncio.create_task(client.ask())
-        await server.peer()
-        second = asyncio.create_task(client.ask())
-        await asyncio.sleep(0.01)
-        second.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await second
-        assert await client.ask() == b""
-        await first
-
-
-async def test_a_waiter_cancelled_with_a_connection_in_hand_gives_it_back(connect: Connect) -> None:
-    async with RawServer(answer_with(CHUNKED, b"0\r\n\r\n", pause=0.05)) as server:
-        client = connect(server.url, connections=1, queue=1)
-        response = await client.send()
-        waiter = asyncio.create_task(client.ask())
-        await response.chunk()  # the connection is handed over, and the waiter has not run yet
-        waiter.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiter
-        assert await client.ask() == b""
-        assert len(server.peers) == 1
-
-
-async def test_a_waiter_cancelled_with_the_right_to_connect_gives_it_back(connect: Connect) -> None:
-    async with RawServer(answer_with(CHUNKED), answer_all) as server:
-        client = connect(server.url, connections=1, queue=1)
-        response = await client.send()
-        waiter = asyncio.create_task(client.ask())
-        await asyncio.sleep(0)
-        response.close()  # the place is handed over, and the waiter has not run yet
-        waiter.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiter
-        assert await client.ask() == b"{}"
-
-
-async def test_a_waiter_whose_connection_breaks_in_its_hand_gets_another(connect: Connect) -> None:
-    async with RawServer(answer_all) as server:
-        client = connect(server.url, connections=1, queue=1)
-        await client.ask()
-        connection = client.pool._idle.pop()
-        waiter = asyncio.create_task(client.ask())
-        await asyncio.sleep(0)
-        client.pool._free(connection)
-        connection.close()
-        assert await waiter == b"{}"
-        assert len(server.peers) == 2
 
 
 # Closing

@@ -31,10 +31,10 @@ def answer_and_reset(*pieces: bytes) -> Script:
 
 
 async def joined(response: Response) -> bytes:
-    data = b""
-    while more := await response.chunk():
-        data += more
-    return data
+    parts = []
+    while data := await response.chunk():
+        parts.append(data)
+    return b"".join(parts)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ async def test_the_upstream_is_not_read_while_nobody_takes(connect: Connect) -> 
         peer.buffer_little()
         await peer.request()
         await peer.send(CHUNKED)
-        for _ in range(3_000):
+        for _ in range(1_200):
             await peer.send(chunk(b"x" * 10_000))
             sent += 10_000
         await peer.send(END)
@@ -216,5 +216,5 @@ async def test_the_upstream_is_not_read_while_nobody_takes(connect: Connect) -> 
         await asyncio.sleep(0.2)
         held = response.size
         assert held < 65_536 + 262_144 + 10_000  # one read may go over the mark
-        assert sent < 20_000_000
-        assert len(await joined(response)) == 30_000_000
+        assert sent < 10_000_000
+        assert len(await joined(response)) == 12_000_000
