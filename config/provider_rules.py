@@ -42,8 +42,8 @@ def _check_addresses(name: str, provider: Provider, report: Report, path: Path) 
         if name in catalogue().entries:
             close, problem = None, "this field is missing"
         report.add((*path, "base_url"), problem, allowed="the URL that the provider is reached at", nearest=close)
-    if provider.proxy is not None and (problem := url_problem(provider.proxy, ("http", "https"))):
-        report.add((*path, "proxy"), problem, allowed="http://host:port or https://host:port")
+    if provider.proxy is not None and (problem := url_problem(provider.proxy, ("http",))):
+        report.add((*path, "proxy"), problem, allowed="http://host:port")
 
 
 def _check_auth(provider: Provider, report: Report, path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, assume, settings
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import ignored_auth
 
@@ -23,6 +23,7 @@ def test_every_answer_is_one_that_the_description_promises(
 ) -> None:
     if fits(case) and isinstance(case.body, dict) and len(str(case.body["model"])) % 2:
         case.body["model"] = MODEL
+    assume(str(case.path_parameters.get("model", "m")).strip("/"))  # slashes at the end of a path are left out
     case.call_and_validate(
         base_url=fuzzed.url,
         headers={"authorization": f"Bearer {KEY}"},
