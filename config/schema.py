@@ -56,6 +56,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Request line and headers of one request; more is a 431."""
     body_bytes: Bytes = 33_554_432
     """Body of one request; more is a 413."""
+    held_bytes: Bytes = 1_073_741_824
+    """Bodies of all requests in progress in one worker; more are answered 503 with Retry-After."""
     body_seconds: Seconds = 60
     """A request has this long to arrive whole; a slower sender gets a 408."""
     idle_seconds: Seconds = 75

@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException
 
 from adapters.wire.errors import GatewayError
 from config.schema import Operation
+from gateway.api.bodies import Bodies
 from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_exception
 from gateway.api.health import health_doors
 from gateway.api.inference import InferenceDoor
@@ -38,7 +39,8 @@ class App:
     __slots__ = ("_doors", "litestar")
 
     def __init__(self, live: Live) -> None:
-        self._doors = {path: InferenceDoor(operation, live) for path, operation in _DOORS.items()}
+        bodies = Bodies()
+        self._doors = {path: InferenceDoor(operation, live, bodies) for path, operation in _DOORS.items()}
         self.litestar = Litestar(
             route_handlers=[*model_doors(live), *health_doors, openapi_door(live)],
             exception_handlers={

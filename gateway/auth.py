@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from fnmatch import fnmatchcase
+import re
 
 from adapters.wire.errors import Forbidden, Unauthorized
 from config.schema import Key
@@ -17,12 +17,12 @@ class Caller:
 
     def __init__(self, name: str, models: list[str]) -> None:
         self.name = name
-        self._patterns = tuple(models)
+        self._patterns = tuple(re.compile(re.escape(model).replace(r"\*", ".*"), re.DOTALL) for model in models)
         self._allowed = "*" in models
 
     def allows(self, model: str) -> bool:
         """Whether this caller may ask for a model by that name."""
-        return self._allowed or any(fnmatchcase(model, pattern) for pattern in self._patterns)
+        return self._allowed or any(pattern.fullmatch(model) for pattern in self._patterns)
 
     def check(self, model: str) -> None:
         """Raise Forbidden unless the model is allowed."""

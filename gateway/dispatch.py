@@ -65,6 +65,8 @@ async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, r
         response.close()
         answer = codec.decode(raw, target)
         call.usage = answer.usage
+        if answer.usage is None and call.operation != "embeddings":
+            call.transcript.append(b"data: %b\n\n" % answer.body.replace(b"\n", b" "))  # to be counted as a stream is
         headers = _headers(call, target, response.headers)
         headers.append((b"content-type", b"application/json"))
         headers.append((b"content-length", b"%d" % len(answer.body)))

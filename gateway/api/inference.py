@@ -4,14 +4,9 @@ import asyncio
 from typing import Any
 
 from adapters.wire.body import parse
-from adapters.wire.errors import (
-    BadRequest,
-    GatewayError,
-    MethodNotAllowed,
-    TooLarge,
-    UnsupportedMediaType,
-)
+from adapters.wire.errors import GatewayError, MethodNotAllowed
 from config.schema import Operation
+from gateway.api.bodies import Bodies
 from gateway.call import Call, request_id_of
 from gateway.errors import render
 from gateway.onion import Live
@@ -25,9 +20,10 @@ _PARSE_IN_THREAD_AT = 524_288
 class InferenceDoor:
     """An ASGI application for one operation."""
 
-    def __init__(self, operation: Operation, live: Live) -> None:
+    def __init__(self, operation: Operation, live: Live, bodies: Bodies) -> None:
         self._operation: Operation = operation
         self._live = live
+        self._bodies = bodies
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         """Serve one request. The client's leaving cancels it, in every phase."""
@@ -35,6 +31,7 @@ class InferenceDoor:
         headers = dict(scope["headers"])
         request_id = request_id_of(headers)
         call: Call | None = None
+        raw = b""
         onion = self._live.onion
         onion.running.enter()
         try:
@@ -42,7 +39,7 @@ class InferenceDoor:
                 raise MethodNotAllowed("Only POST is served here.", headers=((b"allow", b"POST"),))
             received = asyncio.get_running_loop().time()
             caller = onion.keyring.identify(headers)
-            raw = await _read(receive, headers, onion.config.server.limits.body_bytes)
+            raw = await self._bodies.read(receive, headers, onion.config.server.limits)
             body = parse(raw) if len(raw) < _PARSE_IN_THREAD_AT else await asyncio.to_thread(parse, raw)
             caller.check(body.model)
             call = Call(self._operation, request_id, caller, body, headers, received)
@@ -58,6 +55,7 @@ class InferenceDoor:
             raise
         finally:
             onion.running.leave()
+            self._bodies.release(raw)
             if call is not None:
                 call.close()
 
@@ -69,49 +67,3 @@ async def send_error(error: GatewayError, request_id: bytes, send: Send) -> int:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     return status
-
-
-async def _read(receive: Any, headers: dict[bytes, bytes], most: int) -> bytes:
-    """The request's body, at most `most` bytes of it.
-
-    Raises TooLarge before reading where the length is declared, UnsupportedMediaType for what is not plain JSON.
-    """
-    declared = headers.get(b"content-length")
-    if declared is not None and int(declared) > most:
-        raise _too_large(most)
-    _check_media_type(headers)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > most:
-            raise _too_large(most)
-        return body
-    parts = [body]
-    size = len(body)
-    while message.get("more_body", False):
-        message = await receive()
-        part = message.get("body", b"")
-        size += len(part)
-        if size > most:
-            raise _too_large(most)
-        parts.append(part)
-    if message["type"] == "http.disconnect":
-        raise BadRequest("The client left before its request was whole.", code="client_left")
-    return b"".join(parts)
-
-
-def _check_media_type(headers: dict[bytes, bytes]) -> None:
-    given = headers.get(b"content-type")
-    if given is not None and given != b"application/json":
-        media_type = given.partition(b";")[0].strip().lower()
-        if media_type != b"application/json" and not media_type.endswith(b"+json"):
-            raise UnsupportedMediaType(
-                f"Send JSON with 'Content-Type: application/json', not '{media_type.decode('latin-1')[:64]}'."
-            )
-    encoding = headers.get(b"content-encoding")
-    if encoding is not None and encoding.lower() != b"identity":
-        raise UnsupportedMediaType("Compressed request bodies are not taken: send the JSON as it is.")
-
-
-def _too_large(most: int) -> TooLarge:
-    return TooLarge(f"The request's body is over {most} bytes (server.limits.body_bytes).")

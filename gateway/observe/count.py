@@ -74,7 +74,7 @@ def _sent_text(transcript: bytes) -> str:
         if line.startswith(b"data:") and (data := line[5:].strip()) != b"[DONE]":
             chunk = msgspec.json.decode(data)
             for choice in chunk.get("choices", ()):
-                texts += _texts(choice.get("delta") or choice)
+                texts += _texts(choice.get("delta") or choice.get("message") or choice)
     return "".join(texts)
 
 

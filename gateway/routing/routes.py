@@ -12,6 +12,7 @@ from adapters.wire.errors import UnknownModel
 from config.schema import Config
 
 _DIRECT_MAX = 1_024
+_COMPARED_MAX = 100
 
 
 class Route:
@@ -54,6 +55,12 @@ class Routes:
             self._direct.popitem(last=False)
         return route
 
+    def _candidates(self, name: str) -> list[str]:
+        """Names to compare with, few enough to take no more than a few milliseconds."""
+        if len(self._routes) <= _COMPARED_MAX:
+            return list(self._routes)
+        return [route for route in self._routes if route[:1] == name[:1]][:_COMPARED_MAX]
+
     def _target(self, provider: str, model: str) -> Target:
         settings = self._providers[provider]
         return Target(
@@ -67,7 +74,7 @@ class Routes:
     def unknown(self, name: str) -> str:
         """What to say of a name that is not served: the nearest ones."""
         message = f"The model '{name[:128]}' does not exist or you do not have access to it."
-        near = difflib.get_close_matches(name[:128], self._routes, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name[:128], self._candidates(name), n=3, cutoff=0.5)
         if near:
             return f"{message} Did you mean {' or '.join(repr(one) for one in near)}?"
         if self._routes:

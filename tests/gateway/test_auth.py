@@ -109,3 +109,11 @@ def test_a_model_that_is_not_allowed_is_forbidden() -> None:
         Caller("team", ["gpt"]).check("claude")
     assert (caught.value.code, caught.value.param) == ("model_not_allowed", "model")
     Caller("team", ["gpt"]).check("gpt")
+
+
+def test_only_a_star_stands_for_more_than_itself() -> None:
+    caller = Caller("a", ["gpt-?", "lab/*", "x[12]"])
+    assert caller.allows("gpt-?")
+    assert caller.allows("lab/any/thing")
+    assert not caller.allows("gpt-5")
+    assert not caller.allows("x1")
