@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -233,8 +234,6 @@ def test_a_model_with_a_slash_in_its_name_is_retrieved(client: OpenAI, service: 
 
 
 def test_several_clients_at_once(client: OpenAI, service: Service) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     def ask(_: int) -> str | None:
         answer = client.chat.completions.create(model=service.model, messages=HELLO, max_tokens=4)
         return answer.choices[0].message.content

@@ -1,8 +1,7 @@
 """The official Python SDK: every error arrives as the exception class that its users catch."""
 
 import asyncio
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import openai
 import pytest
@@ -11,7 +10,7 @@ from openai.types.chat import ChatCompletionMessageParam
 
 from tests.clients.conftest import Service
 from tests.conftest import NARROW_KEY, UPSTREAM_KEY
-from tests.upstream import Cut, Hang, Pause, Upstream, event_stream, frame
+from tests.upstream import Cut, Hang, Pause, Step, Upstream, event_stream, frame, json_answer
 
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
 
@@ -150,16 +149,9 @@ def test_nobody_listens() -> None:
 
 
 def test_the_sdk_retries_what_may_succeed_later(scripted: Service, upstream: Upstream) -> None:
-    lock = threading.Lock()
-    answers = iter([[Cut()], None])
-
-    def first_fails(_: object) -> object:
-        from tests.upstream import json_answer
-
-        with lock:
-            return next(answers) or json_answer({"id": "1", "object": "chat.completion", "choices": []})
-
-    case = upstream.on(first_fails)  # type: ignore[arg-type]
+    steps: list[Iterable[Step]] = [[Cut()], json_answer({"id": "1", "object": "chat.completion", "choices": []})]
+    answers = iter(steps)
+    case = upstream.on(lambda _: next(answers))
     with OpenAI(base_url=scripted.base_url, api_key=scripted.api_key, max_retries=2) as client:
         assert client.chat.completions.create(model=case.model, messages=HELLO).id == "1"
     assert len(case.requests) == 2

@@ -99,6 +99,16 @@ async def gone(pid: int) -> None:
     await eventually(is_gone)
 
 
+async def noticed(engine: LocalEngine) -> None:
+    """Wait until the engine knows that its process has ended: the kernel tells it a little later than us."""
+    supervisor = engine._supervisors["minilm"]
+
+    async def is_noticed() -> bool:
+        return supervisor._process is None or not supervisor._process.alive
+
+    await eventually(is_noticed)
+
+
 async def test_many_who_wait_share_one_start(make: Make) -> None:
     engine = make()
     urls = await asyncio.gather(*(engine.ready("minilm") for _ in range(20)))
@@ -136,6 +146,7 @@ async def test_a_process_that_keeps_dying_rests_longer_and_longer(make: Make) ->
         (pid,) = processes(engine)
         os.kill(pid, signal.SIGKILL)
         await gone(pid)
+        await noticed(engine)
     with pytest.raises(Overloaded, match="died 2 times in a row") as caught:
         await engine.ready("minilm")
     assert caught.value.retry_after is not None
