@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <sched.h>
 #include "http.h"
 
 #include <stdio.h>
@@ -12,6 +13,12 @@ enum { MAX_HEAD = 64 * 1024 };
 void die(const char *what) {
     perror(what);
     exit(2);
+}
+
+int poll_events(int epoll, struct epoll_event *events, int most) {
+    int count;
+    while ((count = epoll_wait(epoll, events, most, 0)) == 0) sched_yield();
+    return count;
 }
 
 uint64_t monotonic_ns(void) {

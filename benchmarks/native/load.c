@@ -229,7 +229,7 @@ static void run_load(void) {
     struct epoll_event events[EVENTS];
     while (!run.finished) {
         timers_arm(&run.timers);
-        int count = epoll_wait(run.epoll, events, EVENTS, -1);
+        int count = poll_events(run.epoll, events, EVENTS);
         for (int i = 0; i < count && !run.finished; i++) {
             if (events[i].data.ptr == &run.timers) continue;
             struct connection *connection = events[i].data.ptr;

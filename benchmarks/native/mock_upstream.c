@@ -248,7 +248,7 @@ static void serve(int listener) {
     struct epoll_event events[EVENTS];
     for (;;) {
         timers_arm(&server.timers);
-        int count = epoll_wait(server.epoll, events, EVENTS, -1);
+        int count = poll_events(server.epoll, events, EVENTS);
         for (int i = 0; i < count; i++) {
             if (events[i].data.ptr == &server) {
                 accept_all(listener);
