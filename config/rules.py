@@ -72,9 +72,9 @@ def _check_keys(tree: Mapping, report: Report) -> None:
 def _check_pattern(pattern: str, tree: Mapping, report: Report, path: tuple[str | int, ...]) -> None:
     """A name in a key's `models` that nothing answers to would lock its holder out without a word."""
     models, providers = names_at(tree, "models"), names_at(tree, "providers")
-    if "*" in pattern or pattern in models or pattern.partition("/")[0] in providers:
+    if "*" in pattern or pattern in models or (not models and pattern.partition("/")[0] in providers):
         return
-    known = [*models, *(f"{name}/*" for name in providers)]
+    known = list(models) or [f"{name}/*" for name in providers]
     problem, allowed, close = "there is no such model", ", ".join(["*", *known]), nearest(pattern, known)
     report.add(path, problem, allowed=allowed, nearest=close)
 

@@ -1,6 +1,6 @@
 """Tokens of one call, by class."""
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -32,9 +32,33 @@ class _Told(Struct):
     cached_tokens: Any = None
 
 
-_told = msgspec.json.Decoder(_Told)
 _COUNT_MAX = 2**40
 """No call uses more, and sums of these still fit 64 bits."""
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_COUNT_MAX)]
+
+
+class _PromptDetails(Struct):
+    cached_tokens: _Count = 0
+
+
+class _CompletionDetails(Struct):
+    reasoning_tokens: _Count = 0
+
+
+class _Usual(Struct):
+    """The same as nearly everybody tells it, read in one go: a fifth of what reading with tolerance costs."""
+
+    prompt_tokens: _Count
+    completion_tokens: _Count
+    total_tokens: _Count = 0
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+    prompt_cache_hit_tokens: _Count = 0
+    cached_tokens: _Count = 0
+
+
+_usual = msgspec.json.Decoder(_Usual)
+_told = msgspec.json.Decoder(_Told)
 
 
 def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
@@ -42,6 +66,23 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
 
     A count that is missing, null or of a wrong type is 0.
     """
+    try:
+        usual = _usual.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _read_tolerantly(raw)
+    prompt_details, completion_details = usual.prompt_tokens_details, usual.completion_tokens_details
+    cached = prompt_details.cached_tokens if prompt_details is not None else 0
+    reasoning = completion_details.reasoning_tokens if completion_details is not None else 0
+    return _usage(
+        usual.prompt_tokens,
+        usual.completion_tokens,
+        cached or usual.prompt_cache_hit_tokens or usual.cached_tokens,
+        reasoning,
+        usual.total_tokens,
+    )
+
+
+def _read_tolerantly(raw: bytes | msgspec.Raw) -> Usage | None:
     try:
         told = _told.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -58,8 +99,12 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
         or 0
     )
     reasoning = _detail(told.completion_tokens_details, "reasoning_tokens")
+    return _usage(prompt, completion, cached, reasoning, _count(told.total_tokens) or 0)
+
+
+def _usage(prompt: int, completion: int, cached: int, reasoning: int, total: int) -> Usage:
     # xAI leaves reasoning out of the completion's tokens; only the total has it.
-    if reasoning and _count(told.total_tokens) == prompt + completion + reasoning:
+    if reasoning and total == prompt + completion + reasoning:
         completion += reasoning
     return Usage(prompt, completion, cached, reasoning)
 

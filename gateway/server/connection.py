@@ -38,7 +38,6 @@ class Connection(asyncio.Protocol):
         "_fed",
         "_head_bytes",
         "_headers",
-        "_hosts",
         "_in_head",
         "_listener",
         "_parser",
@@ -147,7 +146,6 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._in_head = True
         self._head_bytes = 0
-        self._hosts = 0
         self._expects_continue = False
         self.deadline = self.loop.time() + self._listener.limits.body_seconds
 
@@ -157,27 +155,15 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """llhttp: one header, or one trailer after the body, which may not pass for a header (RFC 9110, 6.5.1)."""
-        if not self._in_head:
-            return
-        name = name.lower()
-        self._head_bytes += len(name) + len(value) + 4
-        if name == b"host":
-            self._hosts += 1
-        elif name == b"transfer-encoding" and value.lower() != b"chunked":
-            raise BadRequest("No transfer coding but chunked is taken.", code="bad_http")
-        elif name == b"expect":
-            self._expects_continue = value.lower() == b"100-continue"
-        self._headers.append((name, value))
+        if self._in_head:
+            self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """llhttp: the head is whole. Judge it and start to serve it."""
         self._in_head = False
         parser = self._parser
         version = parser.get_http_version()
-        if self._head_bytes + len(self._url) > self._listener.limits.header_bytes:
-            raise self._headers_too_large()
-        if self._hosts != 1 and version == "1.1":
-            raise BadRequest("An HTTP/1.1 request needs exactly one Host header.", code="bad_http")
+        self._judge_headers(version)
         method = parser.get_method()
         if method == b"CONNECT":
             raise MethodNotAllowed("CONNECT is not served here.")
@@ -193,6 +179,22 @@ class Connection(asyncio.Protocol):
         self._waiting.append(exchange)
         if len(self._waiting) > _PIPELINE_MAX:
             self.pause_reading()
+
+    def _judge_headers(self, version: str) -> None:
+        size = len(self._url)
+        hosts = 0
+        for name, value in self._headers:
+            size += len(name) + len(value) + 4
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding" and value.lower() != b"chunked":
+                raise BadRequest("No transfer coding but chunked is taken.", code="bad_http")
+            elif name == b"expect":
+                self._expects_continue = value.lower() == b"100-continue"
+        if size > self._listener.limits.header_bytes:
+            raise self._headers_too_large()
+        if hosts != 1 and version == "1.1":
+            raise BadRequest("An HTTP/1.1 request needs exactly one Host header.", code="bad_http")
 
     def on_body(self, part: bytes) -> None:
         """llhttp: a part of the body."""

@@ -77,10 +77,17 @@ def test_a_key_for_a_model_that_is_not_there_is_told_the_nearest() -> None:
     text = """
     providers: {local: {}}
     models: {fast: {deployments: [{provider: local, model: m}]}}
-    keys: [{name: a, key: abcdefgh, models: [fats, fast, "f*", local/any]}]
+    keys: [{name: a, key: abcdefgh, models: [fats, fast, "f*"]}]
     """
     only = mistake(text)
     assert (only.path, only.nearest) == ("keys[0].models[0]", "fast")
+
+
+def test_a_key_names_models_of_a_provider_only_where_none_are_listed() -> None:
+    key = "keys: [{name: a, key: abcdefgh, models: [local/any]}]"
+    assert read(f"providers: {{local: {{}}}}\n{key}").keys[0].models == ["local/any"]
+    listed = "models: {fast: {deployments: [{provider: local, model: m}]}}"
+    assert mistake(f"providers: {{local: {{}}}}\n{listed}\n{key}").path == "keys[0].models[0]"
 
 
 def test_a_model_may_not_have_a_name_that_means_something_else() -> None:
