@@ -13,11 +13,8 @@ from msgspec.structs import replace
 
 from adapters.inference import openai
 from adapters.inference.azure.options import AzureOptions
-from adapters.inference.contract import Adapter, Codec, Headers, Target, TokenGrant
+from adapters.inference.contract import Adapter, Headers, Target, TokenGrant
 from adapters.inference.openai.errors import explain
-from adapters.inference.openai.request import encode, encode_embeddings
-from adapters.inference.openai.response import decode
-from adapters.inference.openai.stream import Stream
 from adapters.wire.body import Body
 from config.schema import Provider
 
@@ -74,11 +71,7 @@ def models_url(settings: Provider, options: AzureOptions) -> str:
 
 ADAPTER = Adapter(
     name="azure",
-    codecs={
-        "chat": Codec(at("/chat/completions"), encode, decode, Stream),
-        "completions": Codec(at("/completions"), encode, decode, Stream),
-        "embeddings": Codec(at("/embeddings"), encode_embeddings, decode, Stream),
-    },
+    codecs=openai.codecs(at),
     sign=sign,
     explain=explain,
     options=AzureOptions,

@@ -8,14 +8,12 @@ from collections.abc import Callable
 
 from msgspec import structs
 
-from adapters.inference.contract import Adapter, Codec, Encoded, Target
+from adapters.inference import openai
+from adapters.inference.contract import Adapter, Encoded, Target
 from adapters.inference.local.engine import LocalEngine
 from adapters.inference.local.options import LocalOptions
-from adapters.inference.openai import sign
 from adapters.inference.openai.errors import explain
 from adapters.inference.openai.request import encode, encode_embeddings
-from adapters.inference.openai.response import decode
-from adapters.inference.openai.stream import Stream
 from adapters.wire.body import Body
 
 
@@ -62,12 +60,8 @@ def _honest(target: Target) -> Target:
 
 ADAPTER = Adapter(
     name="local",
-    codecs={
-        "chat": Codec(_at("/chat/completions"), _encode, decode, Stream),
-        "completions": Codec(_at("/completions"), _encode, decode, Stream),
-        "embeddings": Codec(_at("/embeddings"), _encode_embeddings, decode, Stream),
-    },
-    sign=sign,
+    codecs=openai.codecs(_at, _encode, _encode_embeddings),
+    sign=openai.sign,
     explain=explain,
     options=LocalOptions,
     models=lambda options: list(options.models),

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-from adapters.inference.contract import Adapter, Codec, Headers, NoOptions, Target
+from adapters.inference.contract import Adapter, Codec, Encoded, Headers, NoOptions, Target
 from adapters.inference.openai.errors import explain
 from adapters.inference.openai.request import encode, encode_embeddings
 from adapters.inference.openai.response import decode
 from adapters.inference.openai.stream import Stream
 from adapters.wire.body import Body
-from config.schema import Provider
+from config.schema import Operation, Provider
 
 _HEADER_AUTH = "header:"
 
@@ -48,14 +48,17 @@ def models_url(settings: Provider, options: NoOptions) -> str:
     return join(settings.base_url or "", "/models")
 
 
-ADAPTER = Adapter(
-    name="openai",
-    codecs={
-        "chat": Codec(at("/chat/completions"), encode, decode, Stream),
-        "completions": Codec(at("/completions"), encode, decode, Stream),
-        "embeddings": Codec(at("/embeddings"), encode_embeddings, decode, Stream),
-    },
-    sign=sign,
-    explain=explain,
-    models_url=models_url,
-)
+def codecs(
+    located: Callable[[str], Callable[[Target, Body], str]] = at,
+    encode: Callable[[Body, Target], Encoded] = encode,
+    encode_embeddings: Callable[[Body, Target], Encoded] = encode_embeddings,
+) -> dict[Operation, Codec]:
+    """The operations of a dialect that is OpenAI's but for where they are located or how requests are encoded."""
+    return {
+        "chat": Codec(located("/chat/completions"), encode, decode, Stream),
+        "completions": Codec(located("/completions"), encode, decode, Stream),
+        "embeddings": Codec(located("/embeddings"), encode_embeddings, decode, Stream),
+    }
+
+
+ADAPTER = Adapter(name="openai", codecs=codecs(), sign=sign, explain=explain, models_url=models_url)
