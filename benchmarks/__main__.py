@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import contenders, harness, install, report
+from benchmarks import contenders, harness, install, report, scenarios
 from benchmarks.figures import Results
 from benchmarks.launch import Stage
 from benchmarks.measure import Measurement, Settings
@@ -26,7 +26,7 @@ def main() -> int:
         for name in options.names:
             install.install(contenders.BY_NAME[name])
         return 0
-    settings = _SMOKE if options.smoke else Settings(rounds=options.rounds, seconds=options.seconds)
+    settings = _SMOKE if options.smoke else _settings(options)
     names = options.contenders or (contenders.SMOKE if options.smoke else contenders.BY_NAME)
     chosen = [one for one in contenders.ALL if one.name in names]
     results = _run(settings, chosen, with_soak=not options.no_soak)
@@ -46,6 +46,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the gateway beside others.")
     parser.add_argument("--smoke", action="store_true", help="only show that everything works, in half a minute")
     parser.add_argument("--contenders", nargs="+", choices=names, help="only these")
+    parser.add_argument("--scenarios", nargs="+", choices=[one.name for one in scenarios.MEASURED], help="only these")
     parser.add_argument("--rounds", type=int, default=Settings.rounds, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=Settings.seconds, help="a scenario, default: %(default)s")
     parser.add_argument("--no-soak", action="store_true", help="leave memory after very many requests out")
@@ -58,6 +59,11 @@ def _parse() -> argparse.Namespace:
     if options.save and find_spec("matplotlib") is None:
         parser.error("--save draws with matplotlib: pip install -e '.[bench]'")
     return options
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    chosen = tuple(one for one in scenarios.MEASURED if not options.scenarios or one.name in options.scenarios)
+    return Settings(scenarios=chosen, rounds=options.rounds, seconds=options.seconds)
 
 
 def _run(settings: Settings, chosen: Sequence[contenders.Contender], *, with_soak: bool) -> Results:

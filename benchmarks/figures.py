@@ -18,6 +18,7 @@ class Figure:
 FIGURES = (
     Figure("unary.rps", "unary requests/s"),
     Figure("unary.cpu_us", "CPU per unary request, µs", 1),
+    Figure("unary.busy", "core busy meanwhile, %", compared=False),
     Figure("unary.p99_ms", "unary latency at that rate, p99, ms", 2),
     Figure("stream.rps", "streams/s (20 chunks)"),
     Figure("stream.cpu_us", "CPU per stream, µs", 1),
@@ -39,7 +40,6 @@ FIGURES = (
     Figure("import.ms", "import time, ms", compared=False),
     Figure("install.packages", "packages of a core install", compared=False),
     Figure("install.mb", "size of a core install, MB", 1, compared=False),
-    Figure("unary.harness", "core of mock and load busy (unary), %", compared=False),
 )
 
 

@@ -38,23 +38,19 @@ class Dispatch:
             )
         encoded = codec.encode(call.body, target)
         try:
-            reply = await _exchange(call, target, provider, codec, encoded.body)
+            response = await provider.send(call, codec, target, encoded.body)
+            try:
+                reply = await _reply(call, target, provider, codec, response)
+            except BaseException as error:
+                response.close()
+                if isinstance(error, GatewayError):
+                    error.headers = (*error.headers, *_headers(call, target, response.headers))
+                raise
         except UpstreamUnreachable as fault:
             raise provider.judge(fault) from None
         if encoded.dropped:
             reply.headers.append((b"x-isthmus-dropped", ", ".join(encoded.dropped).encode()))
         return reply
-
-
-async def _exchange(call: Call, target: Target, provider: Provider, codec: Codec, body: bytes) -> Reply:
-    response = await provider.send(call, codec, target, body)
-    try:
-        return await _reply(call, target, provider, codec, response)
-    except BaseException as error:
-        response.close()
-        if isinstance(error, GatewayError):
-            error.headers = (*error.headers, *_headers(call, target, response.headers))
-        raise
 
 
 async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, response: Response) -> Reply:

@@ -1,6 +1,7 @@
 """A configured provider at work: its dialect, its connections, its secret of the moment."""
 
 import logging
+from collections.abc import Awaitable
 from pathlib import Path
 
 import msgspec
@@ -63,14 +64,25 @@ class Provider:
         """How this provider is asked for an operation, None where it has none."""
         return self._codecs.get(operation)
 
-    async def send(self, call: Call, codec: Codec, target: Target, body: bytes) -> Response:
+    def send(self, call: Call, codec: Codec, target: Target, body: bytes) -> Awaitable[Response]:
         """Send one request and wait for the head of its answer.
 
         Raises UpstreamUnreachable, UpstreamTimeout, Overloaded, and what the dialect's engine raises.
         """
+        if self._token is None and self._engine is None:
+            return self._ask(call, codec, target, body, self.settings.api_key, "")
+        return self._prepare_and_ask(call, codec, target, body)
+
+    async def _prepare_and_ask(self, call: Call, codec: Codec, target: Target, body: bytes) -> Response:
         secret = await self._secret()
-        url = codec.url(target, call.body)
         listens = await self._engine.ready(target.model) if self._engine is not None else ""
+        return await self._ask(call, codec, target, body, secret, listens)
+
+    def _ask(
+        self, call: Call, codec: Codec, target: Target, body: bytes, secret: str | None, listens: str
+    ) -> Awaitable[Response]:
+        """Put a request's head together and hand it to its pool; `listens` is where an engine has it, if one does."""
+        url = codec.url(target, call.body)
         known = self._heads.get(listens + url)
         if known is None or known[0] is not secret or self.adapter.signs_each:
             known = self._remember(url, listens, secret, target, body)
@@ -79,7 +91,7 @@ class Provider:
         for name in self._forwarded:
             if (value := call.client_headers.get(name)) is not None:
                 head += name + b": " + value + b"\r\n"
-        return await pool.send(head, body)
+        return pool.send(head, body)
 
     async def model_names(self) -> list[str]:
         """The models this provider says it has. Raises its error, or one of the connection's."""

@@ -65,15 +65,16 @@ class Framer:
 
 def split(frames: bytes) -> list[bytes]:
     """Cut what `Framer.feed` gave into single frames."""
-    if b"\r" not in frames:
-        *whole, rest = frames.split(b"\n\n")
-        parts = [frame + b"\n\n" for frame in whole]
-        return [*parts, rest] if rest else parts
     parts = []
     start = 0
-    for blank in _BLANK_LINE.finditer(frames):
-        parts.append(frames[start : blank.end()])
-        start = blank.end()
+    if b"\r" in frames:
+        for blank in _BLANK_LINE.finditer(frames):
+            parts.append(frames[start : blank.end()])
+            start = blank.end()
+    else:
+        while (end := frames.find(b"\n\n", start)) >= 0:
+            parts.append(frames[start : end + 2])
+            start = end + 2
     if start < len(frames):
         parts.append(frames[start:])
     return parts
@@ -81,15 +82,19 @@ def split(frames: bytes) -> list[bytes]:
 
 def parse(frame: bytes) -> Event:
     """Read one frame; comments and fields other than `event` and `data` are left out."""
+    if frame.startswith(b"data: {") and frame.endswith(b"}\n\n") and b"\r" not in frame:
+        data = frame[6:-2]
+        if b"\n" not in data:
+            return Event(b"", data)  # as nearly all are
     name = b""
-    data: list[bytes] = []
+    lines: list[bytes] = []
     for line in _lines(frame):
         field, _, value = line.partition(b":")
         if field == b"data":
-            data.append(value.removeprefix(b" "))
+            lines.append(value.removeprefix(b" "))
         elif field == b"event":
             name = value.removeprefix(b" ")
-    return Event(name, b"\n".join(data) if data else None)
+    return Event(name, b"\n".join(lines) if lines else None)
 
 
 def write(data: bytes) -> bytes:

@@ -3,7 +3,7 @@
  *   mock_upstream --port 18081 [--delay-ms 0]
  *
  * POST /v1/chat/completions   a reply of ~1 kB, or 20 SSE frames when the body says "stream":true
- *      with "paced-<frames>-<n>ms" anywhere in the body: that many frames, n ms apart, each with its time of sending
+ *      with "paced-<frames>-<n>ms" anywhere in the body: about that many frames, n ms apart, each with its time of sending
  * POST /v1/embeddings         ~17 kB
  * GET  /v1/models /health     what gateways probe;  GET /stats: what happened so far
  */
@@ -120,10 +120,12 @@ static bool body_says_true(struct buffer *body, const char *name) {
     return !strncmp(at, "true", 4);
 }
 
-/* Spreads the streams over the interval by the golden ratio: they would otherwise tick in step, as no users do. */
+/* Spreads the streams over the interval by the golden ratio, and their lengths over half to one and a half times the
+ * frames that were asked for: they would otherwise tick in step and all end and begin at once, as no users do. */
 static void start_paced(struct connection *connection, unsigned frames, uint64_t interval_ns) {
     double turn = (double)server.paced_streams++ * 0.6180339887498949;
-    connection->frames_left = frames;
+    double share = (double)(server.paced_streams % 16) / 15;
+    connection->frames_left = frames / 2 + (unsigned)(share * frames) + 1;
     connection->interval_ns = interval_ns;
     server.paced_now++;
     connection_send(connection, server.replies.stream_head.data, server.replies.stream_head.length);

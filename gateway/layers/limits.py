@@ -1,5 +1,7 @@
 """Refuses what the gateway has no room for, before anything expensive."""
 
+from collections.abc import Awaitable
+
 from adapters.wire.errors import Overloaded
 from gateway.call import Call, Handler, Reply
 from gateway.state.in_flight import InFlight
@@ -15,7 +17,7 @@ class Limits:
         self._in_flight = in_flight
         self._most = most
 
-    async def __call__(self, call: Call) -> Reply:
+    def __call__(self, call: Call) -> Awaitable[Reply]:
         """Answer a call. Raises Overloaded when too many are in progress."""
         if self._in_flight.total() >= self._most:
             raise Overloaded(
@@ -23,7 +25,7 @@ class Limits:
             )
         self._in_flight.add()
         call.on_close.append(self._release)
-        return await self._handler(call)
+        return self._handler(call)
 
     def _release(self, call: Call) -> None:
         self._in_flight.remove()

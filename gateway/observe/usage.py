@@ -49,7 +49,8 @@ class UsageTotals:
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self.totals: dict[tuple[str, str], Total] = {}
+        self.totals: dict[tuple[str, str, str], Total] = {}
+        """By key, provider and model."""
         self._counting: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -68,7 +69,8 @@ class UsageTotals:
 
     def _total(self, call: Call) -> Total:
         # A model that is not served has no line of its own: clients could name any number of them.
-        key = (call.caller.name, f"{call.target.provider}/{call.target.model}" if call.target else _NO_TARGET)
+        target = call.target
+        key = (call.caller.name, target.provider, target.model) if target else (call.caller.name, "", "")
         total = self.totals.get(key)
         if total is None:
             if len(self.totals) >= _TOTALS_MAX:
@@ -87,8 +89,12 @@ class UsageTotals:
             self._timer.cancel()
             self._timer = None
         totals, self.totals = self.totals, {}
-        for (key, model), total in totals.items():
-            line = {"event": "usage", "key": key, "model": model} | msgspec.to_builtins(total)
+        for (key, provider, model), total in totals.items():
+            line = {
+                "event": "usage",
+                "key": key,
+                "model": f"{provider}/{model}" if provider else _NO_TARGET,
+            } | msgspec.to_builtins(total)
             log.info("%s", msgspec.json.encode(line).decode())
 
     async def close(self) -> None:

@@ -1,11 +1,12 @@
 """The only loop over targets: the first that answers; the next after a fault that is not the client's."""
 
 import logging
+from collections.abc import Awaitable
 
 from adapters.wire.errors import GatewayError
 from gateway.call import Call, Reply
 from gateway.dispatch import Dispatch
-from gateway.routing.routes import Routes
+from gateway.routing.routes import Route, Routes
 
 log = logging.getLogger("isthmus.router")
 
@@ -17,11 +18,14 @@ class Router:
         self._routes = routes
         self._attempt = dispatch.attempt
 
-    async def __call__(self, call: Call) -> Reply:
+    def __call__(self, call: Call) -> Awaitable[Reply]:
         """Answer a call. Raises the last target's error when none answers."""
         route = self._routes.find(call.body.model)
         if len(route.targets) == 1:
-            return await self._attempt(call, route.targets[0])
+            return self._attempt(call, route.targets[0])
+        return self._first_answer(call, route)
+
+    async def _first_answer(self, call: Call, route: Route) -> Reply:
         for target in route.targets[:-1]:
             try:
                 return await self._attempt(call, target)

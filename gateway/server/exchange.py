@@ -165,18 +165,17 @@ class Exchange:
     def _write(self, body: bytes, more: bool) -> None:
         if not self.started:
             raise RuntimeError("the answer has no start")
-        if self.is_head:
-            body = b""
-        elif self._chunked:
-            if body:
-                body = b"%x\r\n%b\r\n" % (len(body), body)
-            if not more:
-                body += b"0\r\n\r\n"
-        if self._head:
-            body = self._head + body
-            self._head = b""
-        if body:
-            self._connection.write(body)
+        parts = [self._head]
+        self._head = b""
+        if not self.is_head:
+            if not self._chunked:
+                parts.append(body)
+            elif body:
+                parts += (b"%x\r\n" % len(body), body, b"\r\n" if more else b"\r\n0\r\n\r\n")
+            elif not more:
+                parts.append(b"0\r\n\r\n")
+        if data := b"".join(parts):
+            self._connection.write(data)
         if not more:
             self.answered = True
             self._wake()

@@ -45,11 +45,13 @@ class Connection(asyncio.Protocol):
         "_on_free",
         "_overhead",
         "_parser",
+        "_pieces",
         "_transport",
         "busy",
         "closed",
         "heard",
         "loop",
+        "on_body",
         "response",
         "reused",
         "since",
@@ -78,6 +80,9 @@ class Connection(asyncio.Protocol):
         self._limits = limits
         self._on_free = on_free
         self._on_closed = on_closed
+        self._pieces: list[bytes] = []
+        """Of the body, as the parser finds them in what it is fed."""
+        self.on_body = self._pieces.append  # a stream has a piece for each of its frames: not worth a call of ours each
         self._parser = HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
         self._overhead = 0
@@ -139,18 +144,21 @@ class Connection(asyncio.Protocol):
         self.heard = True
         self._overhead += len(data)
         response = self.response
-        size = response.size
+        fault: str | None = None
         try:
             self._parser.feed_data(data)
         except HttpParserError as error:
-            if not self._complete:
-                self._refuse(str(error.__context__ or error))
-                return
-            self._keep = False
+            fault = str(error.__context__ or error)
+        if found := len(self._pieces):
+            response.take_in(self._pieces)
         if self._complete:
+            self._keep = self._keep and fault is None
             self._finish(response)
             return
-        if response.size != size:
+        if fault is not None:
+            self._refuse(fault)
+            return
+        if found:
             self._overhead = 0
             if response.size > self._limits.stream_buffer_bytes and not response.paused:
                 response.paused = True
@@ -208,12 +216,6 @@ class Connection(asyncio.Protocol):
                 raise _Refused
         elif not 102 <= status <= 199 and status != 100:
             raise _Refused(f"status {status} is no answer")
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
-        response = self.response
-        response.chunks.append(data)
-        response.size += len(data)
 
     def on_message_complete(self) -> None:
         """The end of an answer, or of an interim one."""

@@ -59,10 +59,21 @@ class Pool:
         """
         began = self._loop.time()
         head = self._dialer.adapt(head)
-        response = await self._exchange(head, body, began)
-        if response.stale:
+        for may_go_again in (True, False):
+            connection = self._idle.pop() if self._idle else await self._acquire(began)
+            if not self._deadlines.awake:
+                self._deadlines.wake()
+            waiter = self._loop.create_future()
+            response = Response(connection, self._limits.answer_bytes, waiter, began)
+            connection.begin(response, head, body)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                response.close()
+                raise
+            if not (response.stale and may_go_again):
+                break
             self._close_idle()
-            response = await self._exchange(head, body, began)
         if response.error is not None and not response.status:
             raise response.error
         return response
@@ -72,20 +83,6 @@ class Pool:
         self._closing = True
         self._close_idle()
         await asyncio.sleep(0)  # the loop closes sockets in its next turn
-
-    async def _exchange(self, head: bytes, body: bytes, began: float) -> Response:
-        connection = self._idle.pop() if self._idle else await self._acquire(began)
-        if not self._deadlines.awake:
-            self._deadlines.wake()
-        waiter = self._loop.create_future()
-        response = Response(connection, self._limits.answer_bytes, waiter, began)
-        connection.begin(response, head, body)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            response.close()
-            raise
-        return response
 
     # Whose turn it is
 

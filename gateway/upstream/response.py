@@ -100,6 +100,13 @@ class Response:
         self.chunks.clear()
         self.size = 0
 
+    def take_in(self, pieces: list[bytes]) -> None:
+        """Take what the connection has read of the body, and leave the list empty."""
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self.chunks.append(data)
+        self.size += len(data)
+
     def wake(self) -> None:
         """Let whoever waits look again."""
         waiter = self.waiter

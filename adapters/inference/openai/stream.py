@@ -94,7 +94,7 @@ class Stream:
         blank = frames.rfind(b"\n\n", 0, min(at for at in (usage, error, done) if at >= 0))
         # Where line ends pile up, only reading from the start tells which of them end a frame.
         start = 0 if blank < 0 or frames[blank - 1 : blank] in _LINE_ENDS else blank + 2
-        return frames[:start] + b"".join(map(self._frame, sse.split(frames[start:])))
+        return b"".join((memoryview(frames)[:start], *map(self._frame, sse.split(frames[start:]))))
 
     def _without_nulls(self, frames: bytes) -> tuple[bytes, int]:
         """Frames without the nulls that only our question brought, and where they tell usage, -1 where they do not."""
@@ -102,7 +102,7 @@ class Stream:
             return frames, frames.replace(*_PASSED_NULL).find(b'"usage"')
         frames = frames.replace(*_LAST_NULL)
         usage = frames.find(b'"usage"')
-        if usage >= 0 and b'"usage":null' in frames:
+        if usage >= 0 and frames.find(b'"usage":null', usage) >= 0:
             frames = frames.replace(*_OPENAI_NULL)
             usage = frames.find(b'"usage"')
         return frames, usage
