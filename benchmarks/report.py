@@ -3,7 +3,6 @@
 import os
 import platform
 import subprocess
-import sysconfig
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -52,15 +51,9 @@ def _method(settings: Settings, command: str) -> str:
     load = os.getloadavg()[0]
     return (
         f"`{command}` on {_processor()}, {os.cpu_count()} cores, Linux {platform.release()}, "
-        f"Python {platform.python_version()} {_build()}; load average at the end {load:.1f}. One worker on one core; "
+        f"Python {platform.python_version()}; load average at the end {load:.1f}. One worker on one core; "
         f"mock upstream and load generator on another. Rounds: {settings.rounds}, {settings.seconds:g} s each."
     )
-
-
-def _build() -> str:
-    """An interpreter built without profile-guided optimisation is a quarter slower or more, and makes us seem so."""
-    optimised = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
-    return "(optimised build)" if optimised else "(built without optimisations: slower than a distribution's)"
 
 
 def _processor() -> str:

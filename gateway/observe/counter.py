@@ -25,7 +25,6 @@ log = logging.getLogger("isthmus.usage")
 _LENGTH = struct.Struct("!I")
 _IDLE_SECONDS = 10.0
 _COUNT_SECONDS = 60.0
-_WAITING_BYTES_MAX = 67_108_864
 _NICENESS = 10
 
 
@@ -35,24 +34,20 @@ class Counter:
     def __init__(self) -> None:
         self._process: Process | None = None
         self._turn = asyncio.Lock()
-        self._waiting_bytes = 0
         self._rest: asyncio.TimerHandle | None = None
 
     async def usage_of(self, call: Call) -> Usage:
         """The tokens of a call, estimated; none, with a word in the log, where they can't be counted."""
-        texts = uncounted(call)
-        if self._waiting_bytes + texts.size > _WAITING_BYTES_MAX:
-            log.warning("%s: tokens are not counted, too much waits to be", texts.request_id)
-            return Usage(estimated=True)
-        self._waiting_bytes += texts.size
+        return await self.count(uncounted(call))
+
+    async def count(self, texts: Uncounted) -> Usage:
+        """The same of a call that is over."""
         try:
             async with self._turn:
                 return await self._ask(texts)
         except (OSError, EOFError, TimeoutError) as error:
             log.warning("%s: tokens are not counted: %s", texts.request_id, error or type(error).__name__)
             return Usage(estimated=True)
-        finally:
-            self._waiting_bytes -= texts.size
 
     async def close(self) -> None:
         """End the process."""

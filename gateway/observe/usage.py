@@ -5,12 +5,15 @@ Lines of several workers add up, so the figure is the same for one worker and fo
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 
 from adapters.wire.usage import Usage
 from gateway.call import Call
+from gateway.observe.count import Uncounted, uncounted
 from gateway.observe.counter import Counter
 
 log = logging.getLogger("isthmus.usage")
@@ -18,6 +21,7 @@ log = logging.getLogger("isthmus.usage")
 _TELL_SECONDS = 60
 _LAST_COUNT_SECONDS = 10
 """At the end, what is still being counted has this long."""
+_WAITING_BYTES_MAX = 67_108_864
 _NO_TARGET = "(none)"
 _TOTALS_MAX = 1_024
 """Clients may name any number of models of a provider: with so many, the lines are told sooner."""
@@ -44,44 +48,61 @@ class Total:
         self.estimated_requests += usage.estimated
 
 
+Line: TypeAlias = tuple[str, str, str]
+"""Key, provider and model; a model that is not served has no line of its own: clients could name any number of them."""
+
+
 class UsageTotals:
     """A sink of calls."""
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self.totals: dict[tuple[str, str, str], Total] = {}
-        """By key, provider and model."""
-        self._counting: set[asyncio.Task[None]] = set()
+        self.totals: dict[Line, Total] = {}
+        self._waiting: deque[tuple[Line, Uncounted]] = deque()
+        """Texts alone: ten thousand streams that are left at once are nothing to keep whole."""
+        self._waiting_bytes = 0
+        self._counting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, call: Call) -> None:
         """Count a call. What its provider did not tell is counted from the texts, later."""
-        total = self._total(call)
+        target = call.target
+        line = (call.caller.name, target.provider, target.model) if target else (call.caller.name, "", "")
+        total = self._total(line)
         total.requests += 1
         if call.error is not None:
             total.failed += 1
         if call.usage is not None:
             total.add(call.usage)
         elif call.target is not None and call.status in (200, 499):
-            task = asyncio.get_running_loop().create_task(self._estimate(call))
-            self._counting.add(task)
-            task.add_done_callback(self._counting.discard)
+            self._estimate_later(line, uncounted(call))
 
-    def _total(self, call: Call) -> Total:
-        # A model that is not served has no line of its own: clients could name any number of them.
-        target = call.target
-        key = (call.caller.name, target.provider, target.model) if target else (call.caller.name, "", "")
-        total = self.totals.get(key)
+    def _total(self, line: Line) -> Total:
+        total = self.totals.get(line)
         if total is None:
             if len(self.totals) >= _TOTALS_MAX:
                 self.tell()
-            total = self.totals[key] = Total()
+            total = self.totals[line] = Total()
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(_TELL_SECONDS, self.tell)
         return total
 
-    async def _estimate(self, call: Call) -> None:
-        self._total(call).add(await self._counter.usage_of(call))
+    def _estimate_later(self, line: Line, texts: Uncounted) -> None:
+        if self._waiting_bytes + texts.size > _WAITING_BYTES_MAX:
+            log.warning("%s: tokens are not counted, too much waits to be", texts.request_id)
+            self._total(line).add(Usage(estimated=True))
+            return
+        self._waiting.append((line, texts))
+        self._waiting_bytes += texts.size
+        if self._counting is None:
+            self._counting = asyncio.get_running_loop().create_task(self._estimate())
+
+    async def _estimate(self) -> None:
+        while self._waiting:
+            line, texts = self._waiting.popleft()
+            self._total(line).add(await self._counter.count(texts))
+            self._waiting_bytes -= texts.size
+        self._counting = None
 
     def tell(self) -> None:
         """Log the totals and begin anew."""
@@ -90,15 +111,15 @@ class UsageTotals:
             self._timer = None
         totals, self.totals = self.totals, {}
         for (key, provider, model), total in totals.items():
-            line = {
+            told = {
                 "event": "usage",
                 "key": key,
                 "model": f"{provider}/{model}" if provider else _NO_TARGET,
             } | msgspec.to_builtins(total)
-            log.info("%s", msgspec.json.encode(line).decode())
+            log.info("%s", msgspec.json.encode(told).decode())
 
     async def close(self) -> None:
         """Finish what is still being counted, and tell it."""
-        if self._counting:
-            await asyncio.wait(self._counting, timeout=_LAST_COUNT_SECONDS)
+        if self._counting is not None:
+            await asyncio.wait([self._counting], timeout=_LAST_COUNT_SECONDS)
         self.tell()

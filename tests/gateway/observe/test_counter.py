@@ -74,15 +74,6 @@ async def test_it_ends_when_there_has_been_nothing_to_count(counter: Counter, mo
     assert (await counter.usage_of(a_stream())).completion_tokens > 0
 
 
-async def test_what_waits_is_bounded(
-    counter: Counter, heard: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_WAITING_BYTES_MAX", 100)
-    assert await counter.usage_of(a_stream()) == Usage(estimated=True)
-    assert "too much waits to be" in heard.text
-    assert counter._process is None
-
-
 async def test_closing_ends_the_process(counter: Counter) -> None:
     await counter.usage_of(a_stream())
     process = process_of(counter)

@@ -1,5 +1,6 @@
 """Tokens by key and model, in lines that add up."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ import pytest
 
 from adapters.wire.usage import Usage
 from gateway.auth import Caller
+from gateway.observe import usage as module
 from gateway.observe.counter import Counter
 from gateway.observe.usage import UsageTotals
 from tests.gateway.calls import a_call, a_target
@@ -112,6 +114,32 @@ async def test_what_the_provider_did_not_tell_is_estimated_before_the_end(
     (line,) = lines()
     assert (line["requests"], line["estimated_requests"]) == (1, 1)
     assert line["completion_tokens"] > 0
+
+
+async def test_what_waits_to_be_counted_is_bounded(
+    lines: Any, counter: Counter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    usages = UsageTotals(counter)
+    sent = b'data: {"choices":[{"delta":{"content":"Hello, world, how are you today?"}}]}\n\n'
+    monkeypatch.setattr(module, "_WAITING_BYTES_MAX", 3 * len(sent))
+    for _ in range(5):
+        answered(usages, None, status=499, transcript=[sent])
+    await asyncio.wait_for(usages._counting or asyncio.sleep(0), 30)
+    assert caplog.text.count("too much waits to be") == 2
+    answered(usages, None, status=499, transcript=[sent])
+    caplog.clear()
+    await usages.close()
+    (line,) = lines()
+    assert (line["requests"], line["estimated_requests"]) == (6, 6)
+
+
+async def test_one_who_waits_for_a_count_is_not_behind_all_that_are_over(lines: Any, counter: Counter) -> None:
+    usages = UsageTotals(counter)
+    for _ in range(300):
+        answered(usages, None, status=499, transcript=[b'data: {"choices":[]}\n\n'])
+    await counter.usage_of(a_call())
+    usages.tell()
+    assert lines()[0]["estimated_requests"] < 300
 
 
 async def test_any_number_of_models_takes_bounded_room(lines: Any, counter: Counter) -> None:
