@@ -25,6 +25,10 @@ def check_provider(name: str, provider: Provider, node: Mapping, guarded: bool, 
     _check_auth(provider, report, path)
     _check_headers(provider, report, path)
     _check_forwarded(node, guarded, report, path)
+    if provider.stream_usage == "ask" and "stream_options" in provider.unsupported:
+        problem = "`stream_options` is how the gateway asks this provider for usage in streams"
+        allowed = "`stream_usage: sent` or `never` beside it, or no stream_options here"
+        report.add((*path, "unsupported"), problem, allowed=allowed)
     check_tls(provider.tls, report, (*path, "tls"))
 
 

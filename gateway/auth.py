@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import re
 
+from adapters.wire.body import Body
 from adapters.wire.errors import Forbidden, Unauthorized
 from config.schema import Key
 
@@ -24,11 +25,22 @@ class Caller:
         """Whether this caller may ask for a model by that name."""
         return self._allowed or any(pattern.fullmatch(model) for pattern in self._patterns)
 
-    def check(self, model: str) -> None:
-        """Raise Forbidden unless the model is allowed."""
-        if not self.allows(model):
+    def check(self, body: Body) -> None:
+        """Raise Forbidden unless every model that a request names is allowed.
+
+        OpenRouter takes further ones in `models`: https://openrouter.ai/docs/guides/routing/model-fallbacks
+        """
+        if self._allowed:
+            return
+        if not self.allows(body.model):
             raise Forbidden(
-                f"The key '{self.name}' may not use the model '{model}'.", param="model", code="model_not_allowed"
+                f"The key '{self.name}' may not use the model '{body.model}'.", param="model", code="model_not_allowed"
+            )
+        if "models" in body.fields:
+            raise Forbidden(
+                f"The key '{self.name}' is limited to some models and may not name further ones in 'models'.",
+                param="models",
+                code="model_not_allowed",
             )
 
 

@@ -48,7 +48,7 @@ class Provider:
         self._heads: dict[str, tuple[str | None, Pool, bytes]] = {}
         self._forwarded = tuple(header.lower().encode() for header in settings.forward_headers)
         grant = adapter.token(settings, self.options) if adapter.token else None
-        self._token = AccessToken(grant, proxy=settings.proxy) if grant else None
+        self._token = AccessToken(grant, proxy=settings.proxy, tls=settings.tls) if grant else None
         self._engine: Engine | None = adapter.engine(name, self.options, run_dir) if adapter.engine else None
 
     async def start(self) -> None:

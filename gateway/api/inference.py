@@ -41,7 +41,7 @@ class InferenceDoor:
             caller = onion.keyring.identify(headers)
             raw = await self._bodies.read(receive, headers, onion.config.server.limits)
             body = parse(raw) if len(raw) < _PARSE_IN_THREAD_AT else await asyncio.to_thread(parse, raw)
-            caller.check(body.model)
+            caller.check(body)
             call = Call(self._operation, request_id, caller, body, headers, received)
             reply = await onion.handler(call)
             await relay(call, reply, send, self._live.count)

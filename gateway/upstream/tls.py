@@ -20,6 +20,21 @@ def client_context(tls: schema.Tls) -> ssl.SSLContext:
     return _context(tls) if tls.ca_file or tls.cert_file else _shared_context()
 
 
+def token_context(tls: schema.Tls) -> ssl.SSLContext:
+    """What the server that grants a provider's tokens is judged by: the usual authorities, and the provider's own.
+
+    It is often another's server, and seldom shown the provider's client certificate.
+    Raises InvalidSetting on a file that can't be used.
+    """
+    context = _context(schema.Tls())
+    if tls.ca_file is not None:
+        try:
+            context.load_verify_locations(tls.ca_file)
+        except OSError as error:
+            raise InvalidSetting(f"tls.ca_file can't be used: {_reason(error)}.") from error
+    return context
+
+
 @lru_cache(maxsize=1)
 def _shared_context() -> ssl.SSLContext:
     return _context(schema.Tls())

@@ -11,6 +11,9 @@ import msgspec
 
 from adapters.inference.contract import TokenGrant
 from adapters.wire.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from config.schema import Tls
+from gateway.upstream.head import InvalidSetting
+from gateway.upstream.tls import token_context
 
 if TYPE_CHECKING:
     import httpx
@@ -44,13 +47,11 @@ _refused = msgspec.json.Decoder(_Refused)
 class AccessToken:
     """The token of the moment for one grant. https://datatracker.ietf.org/doc/html/rfc6749#section-4.4"""
 
-    def __init__(self, grant: TokenGrant, *, proxy: str | None = None) -> None:
-        import httpx  # takes a tenth of a second and ten megabytes, and few configurations have a grant
-
+    def __init__(self, grant: TokenGrant, *, proxy: str | None = None, tls: Tls | None = None) -> None:
         self._grant = grant
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, proxy=proxy)
-        self._unreachable = httpx.TransportError
-        self._late = httpx.TimeoutException
+        self._proxy = proxy
+        self._tls = tls or Tls()
+        self._client: httpx.AsyncClient | None = None
         self._token = ""
         self._renew_at = 0.0
         self._expires_at = 0.0
@@ -80,7 +81,8 @@ class AccessToken:
         """End a renewal under way and the connections."""
         if self._renewal is not None:
             self._renewal.cancel()
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
     async def _renew(self) -> UpstreamError | None:
         """Fetch a token; while the old one is good, a fault is only logged."""
@@ -98,14 +100,27 @@ class AccessToken:
         self._renew_at = now + max(granted.expires_in - _AHEAD_SECONDS, granted.expires_in / 2)
         return None
 
+    def _make_client(self) -> "httpx.AsyncClient":
+        import httpx  # takes a tenth of a second and ten megabytes, and few configurations have a grant
+
+        try:
+            context = token_context(self._tls)
+        except InvalidSetting as error:
+            raise UpstreamError(f"No access token can be asked for: {error}") from None
+        return httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, proxy=self._proxy, verify=context)
+
     async def _fetch(self) -> _Granted:
+        if self._client is None:
+            self._client = await asyncio.to_thread(self._make_client)
+        import httpx  # it is there by now
+
         try:
             async with self._client.stream("POST", self._grant.url, data=self._grant.form) as response:
                 body = await _read(response)
                 status = response.status_code
-        except self._late:
+        except httpx.TimeoutException:
             raise UpstreamTimeout(f"No access token within {_TIMEOUT_SECONDS:g} seconds.") from None
-        except self._unreachable as error:
+        except httpx.TransportError as error:
             reason = type(error).__name__
             raise UpstreamUnreachable(f"The server that grants access tokens can't be reached: {reason}.") from None
         if status != 200:

@@ -157,3 +157,11 @@ def test_other_proxies_are_refused_and_not_shown(proxy: str) -> None:
 def test_every_provider_is_checked() -> None:
     found = mistakes("providers: {a: {base_url: h}, b: {auth: x}}")
     assert [each.path for each in found] == ["providers.a.base_url", "providers.b.base_url", "providers.b.auth"]
+
+
+def test_what_usage_is_asked_by_can_not_be_unsupported() -> None:
+    only = mistake(provider("unsupported: [stream_options]"))
+    assert only.path == "providers.lab.unsupported"
+    assert "stream_usage" in (only.allowed or "")
+    for told in ("sent", "never"):
+        read(provider(f"unsupported: [stream_options], stream_usage: {told}"))

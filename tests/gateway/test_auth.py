@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.wire.body import parse
 from adapters.wire.errors import Forbidden, Unauthorized
 from config.schema import Key
 from gateway import auth
@@ -106,9 +107,17 @@ def test_models_are_allowed_by_name_or_pattern(patterns: list[str], model: str, 
 
 def test_a_model_that_is_not_allowed_is_forbidden() -> None:
     with pytest.raises(Forbidden) as caught:
-        Caller("team", ["gpt"]).check("claude")
+        Caller("team", ["gpt"]).check(parse(b'{"model":"claude"}'))
     assert (caught.value.code, caught.value.param) == ("model_not_allowed", "model")
-    Caller("team", ["gpt"]).check("gpt")
+    Caller("team", ["gpt"]).check(parse(b'{"model":"gpt"}'))
+
+
+def test_a_limited_key_may_not_name_further_models() -> None:
+    body = parse(b'{"model":"gpt","models":["claude"]}')
+    with pytest.raises(Forbidden) as caught:
+        Caller("team", ["gpt"]).check(body)
+    assert (caught.value.code, caught.value.param) == ("model_not_allowed", "models")
+    Caller("team", ["*"]).check(body)
 
 
 def test_only_a_star_stands_for_more_than_itself() -> None:

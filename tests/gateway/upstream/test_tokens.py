@@ -3,12 +3,14 @@
 import asyncio
 import json
 import logging
+import ssl
 from typing import Any
 
 import pytest
 
 from adapters.inference.contract import TokenGrant
 from adapters.wire.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from config.schema import Tls
 from gateway.upstream.tokens import AccessToken
 from tests.gateway.upstream.raw_server import Peer, RawServer, Script, answer_with
 
@@ -169,3 +171,23 @@ async def test_a_server_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) ->
         with pytest.raises(UpstreamTimeout, match="No access token within"):
             await token.get()
         await token.close()
+
+
+async def test_the_providers_authorities_vouch_for_the_server_of_its_tokens(
+    server_tls: ssl.SSLContext, ca_file: str
+) -> None:
+    async with RawServer(*in_turn(granted("t1"), granted("t2")), tls=server_tls) as server:
+        grant = TokenGrant(f"{server.url}/oauth2/token", {"client_secret": SECRET})
+        stranger, token = AccessToken(grant), AccessToken(grant, tls=Tls(ca_file=ca_file))
+        with pytest.raises(UpstreamUnreachable, match="ConnectError"):
+            await stranger.get()
+        assert (await token.get()).startswith("t")
+        await stranger.close()
+        await token.close()
+
+
+async def test_authorities_that_can_not_be_read_are_said() -> None:
+    token = AccessToken(TokenGrant("https://127.0.0.1:1/", {}), tls=Tls(ca_file="/nowhere.pem"))
+    with pytest.raises(UpstreamError, match=r"tls\.ca_file can't be used"):
+        await token.get()
+    await token.close()
