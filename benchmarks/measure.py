@@ -17,6 +17,8 @@ from benchmarks.scenarios import Scenario
 _SLOW_START_MS = 5_000.0
 _SETTLE_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
+_WAKE_SECONDS = 0.5
+"""Of requests that no figure counts: the kernel may have dropped pages of a contender while it was frozen."""
 _REST_SHARE = 0.2
 """Of the core; nobody here does more when nothing is asked."""
 
@@ -60,6 +62,7 @@ class Measurement:
                 say(f"round {number} of {self.settings.rounds}: {scenario.title}")
                 for running in contenders:
                     with running.turn():
+                        self.load(running, scenarios.UNARY, min(_WAKE_SECONDS, self.settings.seconds))
                         self._measure(running, scenario)
                         self.settle(running)
 

@@ -9,7 +9,8 @@
  *   --cancel-after BYTES   close the socket once that much of the body is in; this is then the success
  *
  * Prints one JSON object. Frames that carry "@<CLOCK_MONOTONIC ns>@" are reported as `delay_us`, arrival minus that time.
- * Answers and frames of the first --warmup seconds count in `total` (for CPU per request) and in nothing else.
+ * Answers and frames of the first --warmup seconds, and answers that come within half a second after the end, count in
+ * `total` (for CPU per request) and in nothing else: a gateway should not have to clear away what the end cut short.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,6 +32,7 @@
 #include "timers.h"
 
 enum { EVENTS = 256, READ_SIZE = 256 * 1024, MARKER_WINDOW = 4096, MAX_ERRORS = 1000, REASON = 240 };
+static const uint64_t DRAIN_NS = 500 * 1000 * 1000;
 
 struct connection {
     struct timer timer; /* first: a timer that is due is its connection; set while --rate holds it back */
@@ -54,7 +56,8 @@ static struct {
     int epoll;
     struct timers timers;
     struct timer deadline;
-    uint64_t begin_ns, measure_ns, interval_ns;
+    uint64_t begin_ns, measure_ns, end_ns, interval_ns; /* `end_ns` is 0 until the end */
+    long waiting;                                       /* connections that wait for an answer */
     unsigned long long total, measured, errors;
     char first_error[REASON];
     struct samples latency, delay;
@@ -95,12 +98,14 @@ static void request_start(struct connection *connection, uint64_t now) {
     message_reset(&connection->answer);
     connection->sent = connection->scanned = 0;
     connection->waiting = true;
+    run.waiting++;
     connection->started_ns = now;
     connection_flush(connection);
 }
 
 /* Starts the next request now, or when its turn has come under --rate. */
 static void request_next(struct connection *connection) {
+    if (run.end_ns) return;
     uint64_t now = monotonic_ns();
     if (run.interval_ns) {
         connection->next_ns += run.interval_ns;
@@ -113,15 +118,20 @@ static void request_next(struct connection *connection) {
     request_start(connection, now);
 }
 
-static void connection_renew(struct connection *connection) {
+static void request_over(struct connection *connection) {
+    run.waiting -= connection->waiting;
     connection->waiting = false;
+}
+
+static void connection_renew(struct connection *connection) {
+    request_over(connection);
     close(connection->fd);
     connection_open(connection);
 }
 
 static void request_succeeded(struct connection *connection, uint64_t now) {
-    connection->waiting = false;
-    if (now >= run.measure_ns) {
+    request_over(connection);
+    if (now >= run.measure_ns && !run.end_ns) {
         run.measured++;
         samples_add(&run.latency, now - connection->started_ns);
     }
@@ -152,7 +162,7 @@ static void measure_delays(struct connection *connection, uint64_t now) {
             return;
         }
         uint64_t sent_ns = strtoull(open + 1, NULL, 10);
-        if (sent_ns >= run.measure_ns) samples_add(&run.delay, now - sent_ns);
+        if (sent_ns >= run.measure_ns && !run.end_ns) samples_add(&run.delay, now - sent_ns);
         connection->scanned = (size_t)(close + 1 - body->data);
     }
 }
@@ -210,8 +220,21 @@ static void run_timers(void) {
     uint64_t now = monotonic_ns();
     while ((timer = timers_take(&run.timers, now))) {
         if (timer == &run.deadline) run.finished = true;
-        else request_start((struct connection *)timer, monotonic_ns());
+        else if (!run.end_ns) request_start((struct connection *)timer, monotonic_ns());
     }
+}
+
+static void turn(void) {
+    static struct epoll_event events[EVENTS];
+    timers_arm(&run.timers);
+    int count = poll_events(run.epoll, events, EVENTS);
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.ptr == &run.timers) continue;
+        struct connection *connection = events[i].data.ptr;
+        if (events[i].events & EPOLLOUT) connection_flush(connection);
+        if (events[i].events & ~EPOLLOUT) connection_read(connection);
+    }
+    run_timers();
 }
 
 static void run_load(void) {
@@ -226,18 +249,11 @@ static void run_load(void) {
         connection_open(&connections[i]);
         request_next(&connections[i]);
     }
-    struct epoll_event events[EVENTS];
-    while (!run.finished) {
-        timers_arm(&run.timers);
-        int count = poll_events(run.epoll, events, EVENTS);
-        for (int i = 0; i < count && !run.finished; i++) {
-            if (events[i].data.ptr == &run.timers) continue;
-            struct connection *connection = events[i].data.ptr;
-            if (events[i].events & EPOLLOUT) connection_flush(connection);
-            if (events[i].events & ~EPOLLOUT) connection_read(connection);
-        }
-        run_timers();
-    }
+    while (!run.finished) turn();
+    run.end_ns = monotonic_ns();
+    timers_set(&run.timers, &run.deadline, run.end_ns + DRAIN_NS);
+    run.finished = false;
+    while (run.waiting && !run.finished) turn();
 }
 
 static void print_text(const char *text) {
@@ -248,8 +264,7 @@ static void print_text(const char *text) {
 }
 
 static void print_report(void) {
-    uint64_t now = monotonic_ns();
-    double seconds = now > run.measure_ns ? (double)(now - run.measure_ns) / 1e9 : 0;
+    double seconds = run.end_ns > run.measure_ns ? (double)(run.end_ns - run.measure_ns) / 1e9 : 0;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
