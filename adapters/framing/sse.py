@@ -14,7 +14,8 @@ _BOM = b"\xef\xbb\xbf"
 # A CR that ends what has come so far may be half of a CRLF: the frame is whole when the next byte is in.
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
 _USUAL_ENDS = (b"}\n\n", b"]\n\n")  # of JSON, and of `[DONE]`
-_LF = 0x0A
+LF, CR = 0x0A, 0x0D
+"""As numbers: looking for bytes in bytes costs the interpreter an exception first, and this is done for every chunk."""
 _LONGEST_CUT = 3  # bytes of a blank line that may have come before the rest of it
 
 
@@ -45,7 +46,7 @@ class Framer:
         Raises FrameTooLarge once the frame that is held is over the limit.
         """
         held = self._held
-        if not held and data.endswith(_USUAL_ENDS) and b"\r" not in data:
+        if not held and data.endswith(_USUAL_ENDS) and CR not in data:
             return data
         if len(held) > self._limit:
             raise FrameTooLarge
@@ -67,7 +68,7 @@ def split(frames: bytes) -> list[bytes]:
     """Cut what `Framer.feed` gave into single frames."""
     parts = []
     start = 0
-    if b"\r" in frames:
+    if CR in frames:
         for blank in _BLANK_LINE.finditer(frames):
             parts.append(frames[start : blank.end()])
             start = blank.end()
@@ -82,9 +83,9 @@ def split(frames: bytes) -> list[bytes]:
 
 def parse(frame: bytes) -> Event:
     """Read one frame; comments and fields other than `event` and `data` are left out."""
-    if frame.startswith(b"data: {") and frame.endswith(b"}\n\n") and b"\r" not in frame:
+    if frame.startswith(b"data: {") and frame.endswith(b"}\n\n") and CR not in frame:
         data = frame[6:-2]
-        if b"\n" not in data:
+        if LF not in data:
             return Event(b"", data)  # as nearly all are
     name = b""
     lines: list[bytes] = []
@@ -114,7 +115,7 @@ def _lines(frame: bytes) -> list[bytes]:
 
 def _last_frame_end(buffer: bytearray, start: int) -> int:
     blank = buffer.rfind(b"\n\n", start)
-    piled_up = blank > 0 and buffer[blank - 1] == _LF
+    piled_up = blank > 0 and buffer[blank - 1] == LF
     if buffer.find(b"\r", start) < 0 and not piled_up:
         return blank + 2 if blank >= 0 else 0
     end = 0

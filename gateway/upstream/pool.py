@@ -61,11 +61,11 @@ class Pool:
         head = self._dialer.adapt(head)
         for may_go_again in (True, False):
             connection = self._idle.pop() if self._idle else await self._acquire(began)
-            if not self._deadlines.awake:
-                self._deadlines.wake()
             waiter = self._loop.create_future()
             response = Response(connection, self._limits.answer_bytes, waiter, began)
             connection.begin(response, head, body)
+            if not self._deadlines.awake:
+                self._deadlines.wake()
             try:
                 await waiter
             except asyncio.CancelledError:

@@ -23,7 +23,8 @@ _NULL = Raw(b"null")
 _NO_CHOICES = (Raw(b"[]"), Raw(b"null"), Raw())
 # The null that `include_usage` adds to every chunk, where it stands last and where OpenAI puts it. A quote inside a
 # string is escaped, so these bytes are a member and never a text.
-_LAST_NULL = (b',"usage":null}\n\n', b"}\n\n")
+_LAST_NULL = b',"usage":null}\n\n'
+_WITHOUT_NULL = b"}\n\n"
 _OPENAI_NULL = (b'}],"usage":null,"obfuscation":"', b'}],"obfuscation":"')
 _PASSED_NULL = (b'"usage":null', b'"-----":null')  # of the same length, so that what is found is found in its place
 _USAGE_CHUNK_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
@@ -84,11 +85,11 @@ class Stream:
             return self._fail(UpstreamError("The provider's stream has an event that is too large."))
         if self._wanted and not self._sample:
             self._sample = frames
-        usage = frames.find(b'"usage"')
+        usage, silent = frames.find(b'"usage"'), 0
         if usage >= 0:
-            frames, usage = self._without_nulls(frames)
+            frames, usage, silent = self._without_nulls(frames)
         error = frames.find(b"error")
-        done = frames.find(b"[DONE]")
+        done = frames.find(b"[DONE]", silent)
         if usage < 0 and error < 0 and done < 0:
             return frames
         blank = frames.rfind(b"\n\n", 0, min(at for at in (usage, error, done) if at >= 0))
@@ -96,16 +97,25 @@ class Stream:
         start = 0 if blank < 0 or frames[blank - 1 : blank] in _LINE_ENDS else blank + 2
         return b"".join((memoryview(frames)[:start], *map(self._frame, sse.split(frames[start:]))))
 
-    def _without_nulls(self, frames: bytes) -> tuple[bytes, int]:
-        """Frames without the nulls that only our question brought, and where they tell usage, -1 where they do not."""
+    def _without_nulls(self, frames: bytes) -> tuple[bytes, int, int]:
+        """Frames without the nulls that only our question brought, and where they tell usage, -1 where they do not.
+
+        Last how many bytes at their beginning are frames that had such a null: those are not `[DONE]` either.
+        """
         if not self._hides:
-            return frames, frames.replace(*_PASSED_NULL).find(b'"usage"')
-        frames = frames.replace(*_LAST_NULL)
-        usage = frames.find(b'"usage"')
+            return frames, frames.replace(*_PASSED_NULL).find(b'"usage"'), 0
+        silent = 0
+        *nulled, rest = frames.split(_LAST_NULL)
+        if nulled:
+            plain = _WITHOUT_NULL.join((*nulled, b""))
+            frames = plain + rest
+            if sse.LF not in b"".join(nulled):  # nothing else stands between them
+                silent = len(plain)
+        usage = frames.find(b'"usage"', silent)
         if usage >= 0 and frames.find(b'"usage":null', usage) >= 0:
             frames = frames.replace(*_OPENAI_NULL)
-            usage = frames.find(b'"usage"')
-        return frames, usage
+            usage = frames.find(b'"usage"', silent)
+        return frames, usage, silent
 
     def close(self, counted: Usage | None = None) -> bytes:
         """The upstream ended: give the frame it left open, the usage that is owed and `[DONE]`."""
