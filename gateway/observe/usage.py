@@ -98,11 +98,13 @@ class UsageTotals:
             self._counting = asyncio.get_running_loop().create_task(self._estimate())
 
     async def _estimate(self) -> None:
-        while self._waiting:
-            line, texts = self._waiting.popleft()
-            self._total(line).add(await self._counter.count(texts))
-            self._waiting_bytes -= texts.size
-        self._counting = None
+        try:
+            while self._waiting:
+                line, texts = self._waiting.popleft()
+                self._waiting_bytes -= texts.size
+                self._total(line).add(await self._counter.count(texts))
+        finally:
+            self._counting = None
 
     def tell(self) -> None:
         """Log the totals and begin anew."""

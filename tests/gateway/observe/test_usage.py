@@ -133,6 +133,22 @@ async def test_what_waits_to_be_counted_is_bounded(
     assert (line["requests"], line["estimated_requests"]) == (6, 6)
 
 
+async def test_a_count_that_fails_is_not_the_last(
+    lines: Any, counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usages = UsageTotals(counter)
+    sent = [b'data: {"choices":[{"delta":{"content":"Hello"}}]}\n\n']
+    with monkeypatch.context() as patched:
+        patched.setattr(counter, "count", lambda texts: 1 / 0)
+        answered(usages, None, status=499, transcript=sent)
+        assert usages._counting is not None
+        await asyncio.gather(usages._counting, return_exceptions=True)
+    answered(usages, None, status=499, transcript=sent)
+    await usages.close()
+    (line,) = lines()
+    assert (line["requests"], line["estimated_requests"]) == (2, 1)
+
+
 async def test_one_who_waits_for_a_count_is_not_behind_all_that_are_over(lines: Any, counter: Counter) -> None:
     usages = UsageTotals(counter)
     for _ in range(300):
