@@ -15,7 +15,7 @@ from benchmarks.launch import Stage
 from benchmarks.measure import Measurement, Settings
 from benchmarks.soak import soak
 
-_SMOKE = Settings(rounds=1, seconds=0.3, soak_requests=1_000, soak_cancels=200, soak_seconds=20)
+_SMOKE = Settings(rounds=1, seconds=0.3, soak_requests=1_000, soak_cancels=200, soak_seconds=20, soak_rest=0)
 _RESULTS = harness.HERE / "results"
 
 

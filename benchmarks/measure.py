@@ -35,6 +35,8 @@ class Settings:
     soak_cancels: int = 10_000
     soak_seconds: float = 240.0
     """A contender that needs longer has no memory figures but the idle one."""
+    soak_rest: float = 15.0
+    """Seconds: what a contender started for the work, and ends when there is none, is gone by then."""
 
 
 def say(text: str) -> None:

@@ -8,8 +8,6 @@ from benchmarks.measure import Measurement, say
 
 _PARTS = 10
 _IDLE_SECONDS = 1.0
-_REST_SECONDS = 15.0
-"""What a contender started for the work, and ends when there is none, is gone by then."""
 
 
 def soak(measurement: Measurement, running: Running, upstream_port: int) -> None:
@@ -33,7 +31,7 @@ def soak(measurement: Measurement, running: Running, upstream_port: int) -> None
     results.add(name, "memory.most_mb", max(memory))
     results.add(name, "memory.late_mb", memory[-1] - memory[_PARTS // 2])
     measurement.settle(running)
-    time.sleep(_REST_SECONDS)
+    time.sleep(settings.soak_rest)
     after = running.tree.memory_mb()
     results.add(name, "memory.after_mb", after)
     results.add(name, "memory.grown_mb", after - memory[0])
