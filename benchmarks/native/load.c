@@ -135,7 +135,7 @@ static void request_succeeded(struct connection *connection, uint64_t now) {
         run.measured++;
         samples_add(&run.latency, now - connection->started_ns);
     }
-    if (++run.total >= options.count) run.finished = true;
+    if (run.total < options.count && ++run.total == options.count) run.finished = true;
 }
 
 static void request_failed(struct connection *connection, const char *reason) {

@@ -109,12 +109,13 @@ class Stream:
         if nulled:
             plain = _WITHOUT_NULL.join((*nulled, b""))
             frames = plain + rest
-            if sse.LF not in b"".join(nulled):  # nothing else stands between them
+            lines = b"".join(nulled)
+            if sse.LF not in lines and sse.CR not in lines:  # nothing else stands between them
                 silent = len(plain)
         usage = frames.find(b'"usage"', silent)
         if usage >= 0 and frames.find(b'"usage":null', usage) >= 0:
-            frames = frames.replace(*_OPENAI_NULL)
-            usage = frames.find(b'"usage"', silent)
+            frames, silent = frames.replace(*_OPENAI_NULL), 0  # it may have shortened those too
+            usage = frames.find(b'"usage"')
         return frames, usage, silent
 
     def close(self, counted: Usage | None = None) -> bytes:

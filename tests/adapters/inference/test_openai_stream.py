@@ -349,3 +349,13 @@ def test_a_stream_that_was_not_asked_for_usage_goes_on_byte_for_byte(
 ) -> None:
     stream = b"".join(framed(chunk, separators, end) for chunk in told) + DONE
     assert shown(stream, stream_usage="sent") == stream
+
+
+def test_line_ends_of_another_kind_before_a_null_hide_nothing() -> None:
+    usage = b'{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}'
+    stream = decoder()
+    stream.feed(b'data: {"choices":[],"usage":' + usage + b'}\r\rdata: {"choices":[{}],"usage":null}\n\n')
+    assert stream.usage == Usage(3, 4)
+    stream = decoder()
+    left = stream.feed(b'data: [DONE]\r\rdata: {"choices":[{}],"usage":null}\n\ndata: {"more":1}\n\n')
+    assert b"more" not in left
