@@ -17,6 +17,7 @@ Schema: TypeAlias = dict[str, Any]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{", "description": "${NAME} or ${NAME:-default}"}
+_MODULE_PATH: Schema = {"type": "string", "pattern": "^[^:{}]+:[^:{}]+$", "description": "module:VALUE of an adapter"}
 _NULL: Schema = {"type": "null"}
 _NOTES = ("default", "description", "examples")
 _BOUNDED = ("enum", "pattern", "minLength", "maxLength")
@@ -35,7 +36,7 @@ def json_schema(option_types: Mapping[str, type[Struct]]) -> Schema:
         _describe(components[_component_name(cls, components)], _field_words(cls))
     provider = components["Provider"]
     provider["properties"]["extends"] |= {"examples": sorted(catalogue().entries)}
-    provider["properties"]["dialect"] |= {"anyOf": [{"enum": sorted(option_types)}, _VARIABLE, _NULL]}
+    provider["properties"]["dialect"] |= {"anyOf": [{"enum": sorted(option_types)}, _MODULE_PATH, _VARIABLE, _NULL]}
     by_type = dict(zip(types[1:], references, strict=True))
     _add_options(provider, {dialect: by_type[cls] for dialect, cls in option_types.items()})
     return {"$schema": DRAFT, "title": "isthmus.yaml", **root, "$defs": components}
@@ -117,11 +118,15 @@ def _component_name(cls: type[Struct], components: Schema) -> str:
 def _add_options(provider: Schema, by_dialect: Mapping[str, Schema]) -> None:
     options = provider["properties"]["options"]
     distinct = list({reference["$ref"]: reference for reference in by_dialect.values()}.values())
-    provider["properties"]["options"] = {"anyOf": [*distinct, _NULL], "description": options["description"]}
+    provider["properties"]["options"] = {"type": ["object", "null"], "description": options["description"]}
+    by_path = {"properties": {"dialect": _MODULE_PATH}, "required": ["dialect"]}
     provider["allOf"] = [
-        {
-            "if": {"properties": {"dialect": {"const": dialect}}, "required": ["dialect"]},
-            "then": {"properties": {"options": {"anyOf": [reference, _NULL]}}},
-        }
-        for dialect, reference in sorted(by_dialect.items())
+        {"if": by_path, "else": {"properties": {"options": {"anyOf": [*distinct, _NULL]}}}},
+        *(
+            {
+                "if": {"properties": {"dialect": {"const": dialect}}, "required": ["dialect"]},
+                "then": {"properties": {"options": {"anyOf": [reference, _NULL]}}},
+            }
+            for dialect, reference in sorted(by_dialect.items())
+        ),
     ]

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping as Options
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct, inspect, structs, to_builtins
 
@@ -11,13 +11,15 @@ from config.catalogue import overlay, with_rows
 from config.check import INVALID, Checker
 from config.document import MAX_BYTES, parse
 from config.environment import expand
-from config.mistakes import ConfigError, Mistake, nearest
+from config.mistakes import ConfigError, Mistake, UnusableDialect, nearest
 from config.report import Report
 from config.rules import check_rules
 from config.schema import Config, Provider, Timeouts
 from config.spelling import respell
 from config.tree import Mapping, Path, Scalar, as_mapping, is_null, with_entry
 
+OptionTypes: TypeAlias = Options[str, type[Struct] | None]
+"""The known dialects and the types of their options; None where anything goes. May raise UnusableDialect."""
 DEFAULT = "providers: {local: {}}\n"
 """What is served without a file: local models, to this machine only."""
 
@@ -25,14 +27,14 @@ DEFAULT = "providers: {local: {}}\n"
 def load(
     path: FilePath | None,
     *,
-    option_types: Options[str, type[Struct]],
+    option_types: OptionTypes,
     environ: Options[str, str] = os.environ,
     server: Options[str, str | int] | None = None,
 ) -> Config:
     """Read a configuration file; without a path, the embedded default.
 
-    `option_types` are the known dialects and the types of their options; `server` holds fields of the section of
-    that name said on the command line, which win. Raises ConfigError with every mistake of the file.
+    `server` holds fields of the section of that name said on the command line, which win. Raises ConfigError with
+    every mistake of the file, a dialect that `option_types` raises UnusableDialect for included.
     """
     if path is None:
         return loads(DEFAULT, "the embedded default", option_types=option_types, environ=environ, server=server)
@@ -44,7 +46,7 @@ def loads(
     text: str,
     name: str = "isthmus.yaml",
     *,
-    option_types: Options[str, type[Struct]],
+    option_types: OptionTypes,
     environ: Options[str, str] = os.environ,
     server: Options[str, str | int] | None = None,
     folder: FilePath | None = None,
@@ -88,9 +90,7 @@ def _with_server(tree: Mapping, said: Options[str, str | int]) -> Mapping:
     return with_entry(tree, "server", overlay(as_mapping(section), own), tree.key_places.get("server"))
 
 
-def _finished(
-    config: Config, tree: Mapping, option_types: Options[str, type[Struct]], checker: Checker
-) -> dict[str, Provider]:
+def _finished(config: Config, tree: Mapping, option_types: OptionTypes, checker: Checker) -> dict[str, Provider]:
     """The providers with options of their dialect's type, and the server's timeouts where they say only some."""
     nodes = as_mapping(tree.entries.get("providers"))
     finished = {}
@@ -103,13 +103,21 @@ def _finished(
 
 
 def _options(
-    provider: Provider, node: Mapping, option_types: Options[str, type[Struct]], checker: Checker, path: Path
+    provider: Provider, node: Mapping, option_types: OptionTypes, checker: Checker, path: Path
 ) -> dict[str, Any]:
     if provider.dialect not in option_types:
         allowed, close = ", ".join(sorted(option_types)), nearest(provider.dialect, option_types.keys())
         checker.report.add((*path, "dialect"), "there is no such dialect", allowed=allowed, nearest=close)
         return {}
-    expected = inspect.type_info(option_types[provider.dialect])
+    try:
+        options_type = option_types[provider.dialect]
+    except UnusableDialect as fault:
+        problem = f"{fault.source}: {fault.problem}; {fault.advice}"
+        checker.report.add((*path, "dialect"), problem)
+        return {}
+    if options_type is None:
+        return provider.options
+    expected = inspect.type_info(options_type)
     here = (*path, "options")
     own = node.entries.get("options") or Mapping(node.place, {}, {})
     options = checker.value(respell(own, expected, checker.report, here), expected, here)

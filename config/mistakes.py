@@ -44,6 +44,21 @@ class ConfigError(Exception):
         return "\n\n".join([head, *shown, *more])
 
 
+class UnusableDialect(Exception):
+    """A dialect that nobody offers, or whose adapter can't be used. `str()` is one line that says what to do."""
+
+    def __init__(self, dialect: str, source: str, problem: str, advice: str) -> None:
+        self.dialect = dialect
+        self.source = source
+        """Who offers it: the package and its entry point, or a module's path."""
+        self.problem = problem
+        self.advice = advice
+        super().__init__(dialect, source, problem, advice)
+
+    def __str__(self) -> str:
+        return f"the dialect {self.dialect}, from {self.source}: {self.problem}; {self.advice}"
+
+
 def nearest(word: str, known: Collection[str], at_least: float = 0.6) -> str | None:
     """The known word that was probably meant, the first of equally near ones. `at_least`: 0 any, 1 the same."""
     forms = {_form(each): each for each in reversed(list(known))}

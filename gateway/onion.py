@@ -1,12 +1,17 @@
 """One configuration at work: its keys, its providers, and the layers around them; and the swap when it changes."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters.inference import ADAPTERS
+from adapters.inference.contract import Adapter
+from adapters.inference.registry import find
+from adapters.inference.stand_in import stand_in
 from adapters.wire.usage import Usage
+from config import schema
+from config.mistakes import UnusableDialect
 from config.schema import Config
 from gateway.auth import Keyring
 from gateway.call import Call, Handler
@@ -18,6 +23,8 @@ from gateway.provider import Provider
 from gateway.routing.router import Router
 from gateway.routing.routes import Routes
 from gateway.state.in_flight import InFlight
+
+log = logging.getLogger("isthmus.onion")
 
 
 class Running:
@@ -88,11 +95,28 @@ def _providers(config: Config, run_dir: Path, before: Onion | None) -> dict[str,
     providers = {}
     for name, settings in config.providers.items():
         known = before.providers.get(name) if before else None
-        if known is not None and known.settings == settings and known.server == config.server:
+        adapter = _adapter(name, settings)
+        if (known is not None) and (known.settings, known.server, known.adapter) == (settings, config.server, adapter):
             providers[name] = known
         else:
-            providers[name] = Provider(name, settings, config.server, ADAPTERS[settings.dialect], run_dir)
+            providers[name] = _provider(name, settings, config.server, adapter, run_dir)
     return providers
+
+
+def _adapter(name: str, settings: schema.Provider) -> Adapter:
+    """The adapter of a provider's dialect, or what stands in for one that can't be used."""
+    try:
+        return find(settings.dialect)
+    except UnusableDialect:
+        return stand_in(name)
+
+
+def _provider(name: str, settings: schema.Provider, server: schema.Server, adapter: Adapter, run_dir: Path) -> Provider:
+    try:
+        return Provider(name, settings, server, adapter, run_dir)
+    except Exception:
+        log.exception("the provider %s can't be used: its adapter does not take its settings", name)
+        return Provider(name, settings, server, stand_in(name), run_dir)
 
 
 class Live:

@@ -8,6 +8,7 @@
     ├── NotFound 404 / MethodNotAllowed 405 / RequestTimeout 408
     ├── TooLarge 413 / UnsupportedMediaType 415 / HeadersTooLarge 431
     ├── Overloaded 503            this gateway has no room, comes with Retry-After
+    ├── ProviderUnusable 503      what a provider's dialect needs is broken or not installed
     └── UpstreamError             the provider's status; 502 where it has none
         ├── UpstreamUnreachable 502
         └── UpstreamTimeout 504
@@ -140,6 +141,14 @@ class Overloaded(GatewayError):
 
     status = 503
     code = "overloaded"
+    retryable = True
+
+
+class ProviderUnusable(GatewayError):
+    """The adapter of a provider's dialect can't be used; only whoever runs the gateway can change that."""
+
+    status = 503
+    code = "provider_unusable"
     retryable = True
 
 

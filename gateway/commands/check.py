@@ -6,7 +6,7 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from adapters.inference import ADAPTERS
+from adapters.inference.registry import find
 from adapters.wire.errors import GatewayError
 from config.mistakes import ConfigError
 from config.schema import Config
@@ -20,7 +20,7 @@ _REACH_SECONDS = 10
 def run(arguments: Namespace) -> int:
     """Check a file; 2 where it is wrong, 1 where a provider does not answer."""
     try:
-        config = read(arguments.config)
+        config = read(arguments.config, strict=True)
     except ConfigError as error:
         return complain(error)
     _describe(arguments.config, config)
@@ -47,7 +47,7 @@ async def _reach(config: Config) -> bool:
 
 async def _ask(name: str, config: Config, run_dir: Path) -> bool:
     settings = config.providers[name]
-    provider = Provider(name, settings, config.server, ADAPTERS[settings.dialect], run_dir)
+    provider = Provider(name, settings, config.server, find(settings.dialect), run_dir)
     started = time.monotonic()
     try:
         async with asyncio.timeout(_REACH_SECONDS):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.mistakes import ConfigError
 from config.schema import Config
-from gateway.commands.configuration import complain, file_of, read
+from gateway.commands.configuration import complain, file_of, log_faults, read, reread
 from gateway.commands.welcome import welcome
 from gateway.observe import log
 from gateway.serve import Worker
@@ -28,6 +28,7 @@ def run(arguments: Namespace) -> int:
     except ConfigError as error:
         return complain(error)
     log.configure()
+    log_faults(config)
     server = config.server
     try:
         sock = bind(server.host, server.port, shared=server.workers > 1)
@@ -42,7 +43,7 @@ def run(arguments: Namespace) -> int:
         run_worker(
             Worker(
                 config=config,
-                reload=lambda: read(path, said),
+                reload=lambda: reread(path, said),
                 sock=sock,
                 in_flight=InFlight(),
                 run_dir=Path(run_dir),

@@ -4,7 +4,8 @@ import sys
 
 import msgspec
 
-from adapters.inference import ADAPTERS
+from adapters.inference.registry import find
+from config.mistakes import UnusableDialect
 from config.schema import Config
 
 
@@ -40,9 +41,13 @@ def served(config: Config) -> list[tuple[str, str]]:
         ]
     names: list[tuple[str, str]] = []
     for provider, settings in config.providers.items():
-        adapter = ADAPTERS[settings.dialect]
+        try:
+            adapter = find(settings.dialect)
+        except UnusableDialect:
+            names.append((f"{provider}/…", "nothing: its adapter can't be used"))
+            continue
         if adapter.models is None:
-            names.append((f"{provider}/…", f"any model of {settings.base_url}"))
+            names.append((f"{provider}/…", f"any model of {settings.base_url or settings.dialect}"))
         else:
             options = msgspec.convert(settings.options, adapter.options)
             names += [(f"{provider}/{model}", "runs here") for model in adapter.models(options)]

@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 
 from config.mistakes import ConfigError
-from gateway.commands.configuration import complain, read
+from gateway.commands.configuration import complain, read, reread
 from gateway.observe import log
 from gateway.serve import Worker
 from gateway.serve import run as run_worker
@@ -28,7 +28,7 @@ def run(arguments: Namespace) -> int:
         run_worker(
             Worker(
                 config=config,
-                reload=lambda: read(arguments.config, said),
+                reload=lambda: reread(arguments.config, said),
                 sock=sock,
                 in_flight=in_flight,
                 run_dir=arguments.run_dir,

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 import yaml
 
-from adapters.inference import ADAPTERS
+from adapters.inference.registry import SHIPPED, find
 from adapters.inference.contract import Target
 from adapters.wire.body import parse
 from config.catalogue import ROWS
@@ -82,7 +82,7 @@ def test_every_promised_provider_is_shipped() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_needs_nothing_but_its_own_variables(name: str) -> None:
-    assert row(name).dialect in ADAPTERS
+    assert row(name).dialect in SHIPPED
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,7 +92,7 @@ def test_a_row_cites_where_its_facts_were_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_has_only_operations_that_its_dialect_speaks(name: str) -> None:
-    assert set(row(name).operations) <= set(ADAPTERS[row(name).dialect].codecs)
+    assert set(row(name).operations) <= set(find(row(name).dialect).codecs)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -205,7 +205,7 @@ def streams(usage: str) -> list[Any]:
 def test_requests_go_where_recorded_clients_sent_theirs(name: str, operation: Operation) -> None:
     settings = row(name)
     target = Target(name, "model", msgspec.Raw(b'"model"'), settings, None)
-    url = ADAPTERS[settings.dialect].codecs[operation].url(target, parse(b'{"model":"model"}'))
+    url = find(settings.dialect).codecs[operation].url(target, parse(b'{"model":"model"}'))
     assert url in {(recording.url or "").replace("//localhost:", "//127.0.0.1:") for recording in recordings(name)}
 
 

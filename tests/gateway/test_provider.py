@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.inference import ADAPTERS
+from adapters.inference.registry import find
 from adapters.wire.errors import GatewayError, UpstreamError
 from config import schema
 from gateway.provider import Provider
@@ -26,7 +26,7 @@ async def start(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         if steps:
             monkeypatch.setattr(upstream, "script_for", lambda request: steps)
         told = schema.Provider(base_url=upstream.base_url, api_key=KEY, **settings)
-        running.append(Provider("lab", told, schema.Server(), ADAPTERS[told.dialect], Path()))
+        running.append(Provider("lab", told, schema.Server(), find(told.dialect), Path()))
         return running[-1]
 
     yield begin
@@ -61,6 +61,6 @@ async def test_a_refusal_is_told_without_the_key(start: Start) -> None:
 
 
 async def test_local_models_are_known_without_asking() -> None:
-    provider = Provider("local", schema.Provider(dialect="local"), schema.Server(), ADAPTERS["local"], Path())
+    provider = Provider("local", schema.Provider(dialect="local"), schema.Server(), find("local"), Path())
     assert "smollm2" in await provider.model_names()
     await provider.close()

@@ -1,0 +1,69 @@
+"""Does a value keep the contract? What an author got wrong is said when it is loaded, not when a request comes.
+
+How many arguments each function takes is read from the contract's own annotations, so a change there needs none here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from inspect import Signature, signature
+from typing import Any, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
+
+from adapters.inference.contract import Adapter, Codec
+from config.schema import Operation
+
+_OPERATIONS = get_args(Operation)
+
+
+def breach(value: object) -> str | None:
+    """What keeps a value from being an adapter, None where nothing does."""
+    return next(_breaches(value), None)
+
+
+def _breaches(value: object) -> Iterator[str]:
+    if not isinstance(value, Adapter):
+        yield f"TypeError: its value is of the type {type(value).__name__} and not an Adapter"
+        return
+    yield from _wrong_functions(value, "")
+    if not (isinstance(value.options, type) and issubclass(value.options, Struct)):
+        yield "TypeError: its options are not a type made from msgspec.Struct"
+    if not isinstance(value.codecs, Mapping) or not value.codecs:
+        yield "TypeError: its codecs are not a mapping from operations to what encodes and decodes them"
+        return
+    for operation, codec in value.codecs.items():
+        if operation not in _OPERATIONS:
+            yield f"ValueError: it has a codec for {operation!r}, which is none of {', '.join(_OPERATIONS)}"
+        elif not isinstance(codec, Codec):
+            yield f"TypeError: its codec for {operation} is of the type {type(codec).__name__} and not a Codec"
+        else:
+            yield from _wrong_functions(codec, f"codecs[{operation}].")
+
+
+def _wrong_functions(struct: Adapter | Codec, where: str) -> Iterator[str]:
+    for name, hint in get_type_hints(type(struct)).items():
+        wanted = _parameters(hint)
+        function = getattr(struct, name)
+        if wanted is None or (function is None and type(None) in get_args(hint)):
+            continue
+        if not callable(function):
+            yield f"TypeError: its {where}{name} is no function"
+        elif not _takes(function, len(wanted)):
+            shown = ", ".join(getattr(each, "__name__", str(each)) for each in wanted)
+            yield f"TypeError: its {where}{name} does not take what the contract gives it: {shown}"
+
+
+def _parameters(hint: Any) -> list[Any] | None:
+    """The types of a function's parameters, where it is a function that is annotated."""
+    return next((get_args(each)[0] for each in (hint, *get_args(hint)) if get_origin(each) is Callable), None)
+
+
+def _takes(function: Any, count: int) -> bool:
+    try:
+        told: Signature = signature(function)
+    except (TypeError, ValueError):  # some built-in functions tell nothing
+        return True
+    try:
+        told.bind(*(None,) * count)
+    except TypeError:
+        return False
+    return True
