@@ -4,7 +4,7 @@ Every field has its default and its unit here; unknown keys are refused. The loa
 explains mistakes; this file only says what exists. The JSON Schema of the file is made from it.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
@@ -27,7 +27,7 @@ File = Annotated[
         extra={"file": True},
     ),
 ]
-Operation = Literal["chat", "completions", "embeddings"]
+Operation = Literal["chat", "completions", "embeddings", "rerank", "messages", "count_tokens"]
 
 
 def _shown(struct: Struct, secrets: tuple[str, ...]) -> list[tuple[str, Any]]:
@@ -158,8 +158,8 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Sent with every request."""
     forward_headers: list[str] = field(default_factory=list)
     """Headers of the client that go on to the provider, in lower case."""
-    operations: list[Operation] = field(default_factory=lambda: ["chat", "completions", "embeddings"])
-    """What it offers."""
+    operations: list[Operation] = field(default_factory=lambda: list(get_args(Operation)))
+    """What it offers of that which its dialect speaks."""
     rename: dict[str, str] = field(default_factory=dict)
     """Parameters that the provider knows under another name: `{max_completion_tokens: max_tokens}`."""
     unsupported: list[str] = field(default_factory=list)

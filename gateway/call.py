@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from adapters.inference.contract import StreamDecoder, Target
 from adapters.wire.body import Body
+from adapters.wire.errors import GatewayError
 from adapters.wire.usage import Usage
 from config.schema import Operation
 
@@ -69,12 +70,20 @@ class Call:
 class Stream:
     """An answer under way: what came first, and where the rest comes from."""
 
-    __slots__ = ("decoder", "first", "response")
+    __slots__ = ("decoder", "error_frame", "first", "response")
 
-    def __init__(self, first: bytes, decoder: StreamDecoder, response: "Response") -> None:
+    def __init__(
+        self,
+        first: bytes,
+        decoder: StreamDecoder,
+        response: "Response",
+        error_frame: Callable[[GatewayError], bytes],
+    ) -> None:
         self.first = first
         self.decoder = decoder
         self.response = response
+        self.error_frame = error_frame
+        """How the client is told of a fault from here on."""
 
 
 class Reply:

@@ -1,5 +1,6 @@
 """One attempt: encode for this target, send, explain or decode, and look at the first bytes of a stream."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from adapters.inference.contract import Codec, StreamDecoder, Target
@@ -8,12 +9,13 @@ from gateway.call import Call, Reply, Stream
 from gateway.provider import Provider
 from gateway.upstream.pool import Response
 
-_EVENT_STREAM = b"text/event-stream"
 _STREAM_HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 )
+_DROPPED_MAX = 32
+_DROPPED_NAME_MAX = 96
 _DONE = b"data: [DONE]\n\n"
 _PASSED_HEADERS = frozenset({b"retry-after", b"openai-processing-ms", b"openai-version", b"openai-organization"})
 
@@ -38,7 +40,7 @@ class Dispatch:
             )
         encoded = codec.encode(call.body, target)
         try:
-            response = await provider.send(call, codec, target, encoded.body)
+            response = await provider.send(call, codec, target, encoded)
             try:
                 reply = await _reply(call, target, provider, codec, response)
             except BaseException as error:
@@ -49,7 +51,7 @@ class Dispatch:
         except UpstreamUnreachable as fault:
             raise provider.judge(fault) from None
         if encoded.dropped:
-            reply.headers.append((b"x-isthmus-dropped", ", ".join(encoded.dropped).encode()))
+            reply.headers.append((b"x-isthmus-dropped", _header_value(encoded.dropped)))
         return reply
 
 
@@ -59,7 +61,7 @@ async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, r
     if not call.body.stream or call.operation == "embeddings":
         raw = await response.read()
         response.close()
-        answer = codec.decode(raw, target)
+        answer = codec.decode(raw, target, call.body)
         call.usage = answer.usage
         if answer.usage is None and call.operation != "embeddings":
             call.transcript.append(b"data: %b\n\n" % answer.body.replace(b"\n", b" "))  # to be counted as a stream is
@@ -67,8 +69,8 @@ async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, r
         headers.append((b"content-type", b"application/json"))
         headers.append((b"content-length", b"%d" % len(answer.body)))
         return Reply(200, headers, answer.body)
-    if not _is_event_stream(response.headers):
-        codec.decode(await response.read(), target)
+    if not _is_stream(response.headers, codec.media_type):
+        codec.decode(await response.read(), target, call.body)
         raise UpstreamError("The provider did not stream its answer, although it was asked to.")
     decoder = codec.stream(target, call.body)
     first = await _first_frames(response, decoder)
@@ -76,7 +78,7 @@ async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, r
         raise decoder.error
     headers = _headers(call, target, response.headers)
     headers += _STREAM_HEADERS
-    return Reply(200, headers, stream=Stream(first, decoder, response))
+    return Reply(200, headers, stream=Stream(first, decoder, response, codec.stream_error))
 
 
 async def _first_frames(response: Response, decoder: StreamDecoder) -> bytes:
@@ -98,11 +100,18 @@ def _has_content(first: bytes) -> bool:
     return first.count(b"data:") > 1
 
 
-def _is_event_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def _is_stream(headers: Iterable[tuple[bytes, bytes]], media_type: bytes) -> bool:
     for name, value in headers:
         if name == b"content-type":
-            return value.lower().startswith(_EVENT_STREAM)
+            return value.lower().startswith(media_type)
     return False
+
+
+def _header_value(dropped: tuple[str, ...]) -> bytes:
+    """Names that a client made up, made fit for a header and bounded."""
+    more = len(dropped) - _DROPPED_MAX
+    names = [re.sub(r"[^!-+\--~]", "?", name[:_DROPPED_NAME_MAX]) for name in dropped[:_DROPPED_MAX]]
+    return ", ".join([*names, f"and-{more}-more"] if more > 0 else names).encode()
 
 
 def _headers(call: Call, target: Target, upstream: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 from msgspec import Raw
 
-from adapters.inference.contract import Adapter, Codec, Engine, Headers, Target
-from adapters.wire.errors import GatewayError, Overloaded, UpstreamError, UpstreamUnreachable
+from adapters.inference.contract import Adapter, Codec, Encoded, Engine, Headers, Target
+from adapters.wire.errors import BadRequest, GatewayError, Overloaded, UpstreamError, UpstreamUnreachable
 from adapters.wire.redaction import redact
 from config import schema
 from gateway.call import Call
-from gateway.upstream.head import InvalidSetting, Origin, build_head, origin_of
+from gateway.upstream.head import InvalidSetting, Origin, build_head, header_lines, origin_of
 from gateway.upstream.pool import Pool, Response, build_pool
 from gateway.upstream.tokens import AccessToken
 
@@ -48,7 +48,8 @@ class Provider:
         self._heads: dict[str, tuple[str | None, Pool, bytes]] = {}
         self._forwarded = tuple(header.lower().encode() for header in settings.forward_headers)
         grant = adapter.token(settings, self.options) if adapter.token else None
-        self._token = AccessToken(grant, proxy=settings.proxy, tls=settings.tls) if grant else None
+        source = grant or (adapter.lend(settings, self.options) if adapter.lend else None)
+        self._token = AccessToken(source, proxy=settings.proxy, tls=settings.tls) if source else None
         self._engine: Engine | None = adapter.engine(name, self.options, run_dir) if adapter.engine else None
 
     async def start(self) -> None:
@@ -64,34 +65,42 @@ class Provider:
         """How this provider is asked for an operation, None where it has none."""
         return self._codecs.get(operation)
 
-    def send(self, call: Call, codec: Codec, target: Target, body: bytes) -> Awaitable[Response]:
+    def send(self, call: Call, codec: Codec, target: Target, encoded: Encoded) -> Awaitable[Response]:
         """Send one request and wait for the head of its answer.
 
         Raises UpstreamUnreachable, UpstreamTimeout, Overloaded, and what the dialect's engine raises.
         """
         if self._token is None and self._engine is None:
-            return self._ask(call, codec, target, body, self.settings.api_key, "")
-        return self._prepare_and_ask(call, codec, target, body)
+            return self._ask(call, codec, target, encoded, self.settings.api_key, "")
+        return self._prepare_and_ask(call, codec, target, encoded)
 
-    async def _prepare_and_ask(self, call: Call, codec: Codec, target: Target, body: bytes) -> Response:
+    async def _prepare_and_ask(self, call: Call, codec: Codec, target: Target, encoded: Encoded) -> Response:
         secret = await self._secret()
         listens = await self._engine.ready(target.model) if self._engine is not None else ""
-        return await self._ask(call, codec, target, body, secret, listens)
+        return await self._ask(call, codec, target, encoded, secret, listens)
 
     def _ask(
-        self, call: Call, codec: Codec, target: Target, body: bytes, secret: str | None, listens: str
+        self, call: Call, codec: Codec, target: Target, encoded: Encoded, secret: str | None, listens: str
     ) -> Awaitable[Response]:
         """Put a request's head together and hand it to its pool; `listens` is where an engine has it, if one does."""
         url = codec.url(target, call.body)
         known = self._heads.get(listens + url)
         if known is None or known[0] is not secret or self.adapter.signs_each:
-            known = self._remember(url, listens, secret, target, body)
+            known = self._remember(url, listens, secret, target, encoded.body)
         _, pool, head = known
         head += b"x-request-id: " + call.request_id + b"\r\n"
         for name in self._forwarded:
             if (value := call.client_headers.get(name)) is not None:
                 head += name + b": " + value + b"\r\n"
-        return pool.send(head, body)
+        if encoded.headers:
+            head += self._lines(encoded.headers)
+        return pool.send(head, encoded.body)
+
+    def _lines(self, headers: Headers) -> bytes:
+        try:
+            return header_lines(headers)
+        except InvalidSetting as error:
+            raise BadRequest(f"The provider '{self.name}' can't be asked so: {error}", code="invalid_header") from None
 
     async def model_names(self) -> list[str]:
         """The models this provider says it has. Raises its error, or one of the connection's."""

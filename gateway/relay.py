@@ -30,7 +30,7 @@ async def relay(call: Call, reply: Reply, send: Send, count: Count) -> None:
         tail = await _pump(call, stream, send, count)
     except UpstreamError as error:
         call.error = error.code or error.type
-        tail = b"data: " + error.body() + b"\n\n"
+        tail = stream.error_frame(error)
     except asyncio.CancelledError:
         call.status = 499
         raise

@@ -15,11 +15,20 @@ from msgspec import Raw, Struct
 
 from adapters.wire.body import Body
 from adapters.wire.errors import GatewayError
+from adapters.wire.fields import Fields
 from adapters.wire.usage import Usage
 from config.schema import Operation, Provider
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Name in lower case and value, as on the wire."""
+
+
+NO_FIELDS: Fields = {}
+
+
+def error_frame(error: GatewayError) -> bytes:
+    """An error inside a stream, as OpenAI writes it."""
+    return b"data: " + error.body() + b"\n\n"
 
 
 class Target(Struct, frozen=True):
@@ -41,6 +50,9 @@ class Encoded(Struct, frozen=True):
 
     body: bytes
     dropped: tuple[str, ...] = ()
+    """`name=reason` for each: `seed=unsupported`."""
+    headers: Headers = ()
+    """Of this request alone, after those that `sign` gives."""
 
 
 class Answer(Struct, frozen=True):
@@ -79,10 +91,17 @@ class Codec(Struct, frozen=True):
     """The absolute URL of the request."""
     encode: Callable[[Body, Target], Encoded]
     """Raises UnsupportedParameter or BadRequest, naming the parameter."""
-    decode: Callable[[bytes, Target], Answer]
+    decode: Callable[[bytes, Target, Body], Answer]
     """Raises UpstreamError on an answer that is none."""
     stream: Callable[[Target, Body], StreamDecoder]
     """A fresh decoder for one answer."""
+    media_type: bytes = b"text/event-stream"
+    """What a streamed answer of the provider is."""
+    stream_error: Callable[[GatewayError], bytes] = error_frame
+    """What tells the client of a fault that comes after a stream's first bytes."""
+    fields: Fields = NO_FIELDS
+    """How each request field is treated; a field that is not named goes on as it is where the provider takes OpenAI's
+    format, and is left out and reported where it does not."""
 
 
 class TokenGrant(Struct, frozen=True):
@@ -93,6 +112,20 @@ class TokenGrant(Struct, frozen=True):
 
     url: str
     form: dict[str, str]
+
+
+class Lease(Struct, frozen=True):
+    """A secret, and for how many seconds it is good."""
+
+    secret: str
+    seconds: float
+
+
+Lend: TypeAlias = Callable[[], Lease]
+"""Fetches a secret the way that a vendor's own library does; blocks, so the gateway calls it in a thread.
+
+Raises UpstreamError, never with a secret in its message.
+"""
 
 
 class Engine(Protocol):
@@ -132,6 +165,8 @@ class Adapter(Struct, frozen=True):
     """What `options` of a provider with this dialect may hold."""
     token: Callable[[Provider, Any], TokenGrant | None] | None = None
     """For dialects whose secret is a token that expires."""
+    lend: Callable[[Provider, Any], Lend | None] | None = None
+    """For dialects whose secret comes from a vendor's chain of credentials; None where the settings hold it."""
     signs_each: bool = False
     """Whether `sign` depends on the URL or the body; where it does not, the gateway keeps its headers."""
     models_url: Callable[[Provider, Any], str] | None = None

@@ -47,7 +47,7 @@ class Body:
     `fields` keeps each value exactly as the client wrote it; whoever changes the request copies the dict first.
     """
 
-    __slots__ = ("fields", "model", "stream", "wants_usage")
+    __slots__ = ("fields", "model", "on_unsupported", "stream", "wants_usage")
 
     def __init__(self, fields: dict[str, Raw], model: str, stream: bool, wants_usage: bool) -> None:
         self.fields = fields
@@ -55,6 +55,8 @@ class Body:
         self.stream = stream
         self.wants_usage = wants_usage
         """Whether the client asked for usage in its stream."""
+        self.on_unsupported: str | None = None
+        """`report` or `refuse`, where the client said what becomes of parameters that the target can't take."""
 
 
 def parse(raw: bytes) -> Body:

@@ -7,14 +7,39 @@ from msgspec import Struct
 
 
 class Usage(Struct, frozen=True):
-    """What a call used, in tokens. Cached tokens are part of the prompt's, reasoning tokens of the completion's."""
+    """What a call used, in tokens. All other classes are part of the prompt's or the completion's."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    """Of the prompt, read from the provider's cache."""
     reasoning_tokens: int = 0
+    """Of the completion."""
     estimated: bool = False
     """Counted by the gateway, because the provider did not say."""
+    cache_write_tokens: int = 0
+    """Of the prompt, written to the provider's cache."""
+    prompt_audio_tokens: int = 0
+    completion_audio_tokens: int = 0
+
+
+def usage_json(usage: Usage) -> dict[str, Any]:
+    """A `usage` object as OpenAI writes it; classes without tokens are left out where OpenAI may leave them out."""
+    prompt = {"cached_tokens": usage.cached_tokens}
+    if usage.cache_write_tokens:
+        prompt["cache_write_tokens"] = usage.cache_write_tokens
+    if usage.prompt_audio_tokens:
+        prompt["audio_tokens"] = usage.prompt_audio_tokens
+    completion = {"reasoning_tokens": usage.reasoning_tokens}
+    if usage.completion_audio_tokens:
+        completion["audio_tokens"] = usage.completion_audio_tokens
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": prompt,
+        "completion_tokens_details": completion,
+    }
 
 
 class _Told(Struct):
@@ -39,10 +64,13 @@ _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_COUNT_MAX)]
 
 class _PromptDetails(Struct):
     cached_tokens: _Count = 0
+    cache_write_tokens: _Count = 0
+    audio_tokens: _Count | None = 0
 
 
 class _CompletionDetails(Struct):
     reasoning_tokens: _Count = 0
+    audio_tokens: _Count | None = 0
 
 
 class _Usual(Struct):

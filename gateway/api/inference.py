@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from adapters.wire.body import parse
-from adapters.wire.errors import GatewayError, MethodNotAllowed
+from adapters.wire.errors import BadRequest, GatewayError, MethodNotAllowed
 from config.schema import Operation
 from gateway.api.bodies import Bodies
 from gateway.call import Call, request_id_of
@@ -41,6 +41,8 @@ class InferenceDoor:
             caller = onion.keyring.identify(headers)
             raw = await self._bodies.read(receive, headers, onion.config.server.limits)
             body = parse(raw) if len(raw) < _PARSE_IN_THREAD_AT else await asyncio.to_thread(parse, raw)
+            if (said := headers.get(b"x-isthmus-unsupported")) is not None:
+                body.on_unsupported = _on_unsupported(said)
             caller.check(body)
             call = Call(self._operation, request_id, caller, body, headers, received)
             reply = await onion.handler(call)
@@ -58,6 +60,12 @@ class InferenceDoor:
             self._bodies.release(raw)
             if call is not None:
                 call.close()
+
+
+def _on_unsupported(said: bytes) -> str:
+    if said not in (b"report", b"refuse"):
+        raise BadRequest("The header 'x-isthmus-unsupported' must be 'report' or 'refuse'.", code="invalid_header")
+    return said.decode()
 
 
 async def send_error(error: GatewayError, request_id: bytes, send: Send) -> int:

@@ -73,7 +73,12 @@ def build_head(method: str, url: str, headers: Iterable[tuple[bytes, bytes]]) ->
     if _METHOD.fullmatch(method) is None:
         raise InvalidSetting("The method must be upper case letters.")
     origin, target = _split(url)
-    lines = [f"{method} {target} HTTP/1.1\r\nhost: {origin.authority}\r\n".encode("ascii")]
+    return f"{method} {target} HTTP/1.1\r\nhost: {origin.authority}\r\n".encode("ascii") + header_lines(headers)
+
+
+def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they are sent, each line ended by CRLF. Raises InvalidSetting as `build_head` does."""
+    lines = []
     for name, value in headers:
         _check_name(name)
         if _CONTROLS.search(value) is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from adapters.inference.contract import TokenGrant
+from adapters.inference.contract import Lease, Lend, TokenGrant
 from adapters.wire.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from config.schema import Tls
 from gateway.upstream.head import InvalidSetting
@@ -45,10 +45,13 @@ _refused = msgspec.json.Decoder(_Refused)
 
 
 class AccessToken:
-    """The token of the moment for one grant. https://datatracker.ietf.org/doc/html/rfc6749#section-4.4"""
+    """The secret of the moment: from a grant over HTTP, or lent by a function that blocks.
 
-    def __init__(self, grant: TokenGrant, *, proxy: str | None = None, tls: Tls | None = None) -> None:
-        self._grant = grant
+    https://datatracker.ietf.org/doc/html/rfc6749#section-4.4
+    """
+
+    def __init__(self, grant: TokenGrant | Lend, *, proxy: str | None = None, tls: Tls | None = None) -> None:
+        self._source = grant
         self._proxy = proxy
         self._tls = tls or Tls()
         self._client: httpx.AsyncClient | None = None
@@ -87,7 +90,11 @@ class AccessToken:
     async def _renew(self) -> UpstreamError | None:
         """Fetch a token; while the old one is good, a fault is only logged."""
         try:
-            granted = await self._fetch()
+            source = self._source
+            if isinstance(source, TokenGrant):
+                granted = await self._fetch(source)
+            else:
+                granted = await asyncio.to_thread(source)
         except UpstreamError as error:
             left = self._expires_at - time.monotonic()
             if left > 0:
@@ -95,9 +102,9 @@ class AccessToken:
                 _log.warning("%s The present one is good for %d seconds.", error.message, left)
             return error
         now = time.monotonic()
-        self._token = granted.access_token
-        self._expires_at = now + granted.expires_in
-        self._renew_at = now + max(granted.expires_in - _AHEAD_SECONDS, granted.expires_in / 2)
+        self._token = granted.secret
+        self._expires_at = now + granted.seconds
+        self._renew_at = now + max(granted.seconds - _AHEAD_SECONDS, granted.seconds / 2)
         return None
 
     def _make_client(self) -> "httpx.AsyncClient":
@@ -109,13 +116,13 @@ class AccessToken:
             raise UpstreamError(f"No access token can be asked for: {error}") from None
         return httpx.AsyncClient(timeout=_TIMEOUT_SECONDS, proxy=self._proxy, verify=context)
 
-    async def _fetch(self) -> _Granted:
+    async def _fetch(self, grant: TokenGrant) -> Lease:
         if self._client is None:
             self._client = await asyncio.to_thread(self._make_client)
         import httpx  # it is there by now
 
         try:
-            async with self._client.stream("POST", self._grant.url, data=self._grant.form) as response:
+            async with self._client.stream("POST", grant.url, data=grant.form) as response:
                 body = await _read(response)
                 status = response.status_code
         except httpx.TimeoutException:
@@ -133,7 +140,7 @@ class AccessToken:
             raise UpstreamError("The server that grants access tokens answered without one.") from None
         if not granted.access_token or not granted.access_token.isascii() or not granted.access_token.isprintable():
             raise UpstreamError("The server that grants access tokens answered with one that can't be sent.")
-        return granted
+        return Lease(granted.access_token, granted.expires_in)
 
 
 async def _read(response: "httpx.Response") -> bytes:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from adapters.inference.contract import StreamDecoder
+from adapters.inference.contract import StreamDecoder, error_frame
 from adapters.wire.errors import UpstreamError, UpstreamTimeout
 from adapters.wire.usage import Usage
 from gateway.call import Call, Reply, Stream
@@ -89,7 +89,7 @@ async def count(call: Call) -> Usage:
 
 
 def stream_of(response: Chunks, first: bytes = b"", owes_usage: bool = False) -> Reply:
-    stream = Stream(first, cast(StreamDecoder, Echo(owes_usage)), cast(Response, response))
+    stream = Stream(first, cast(StreamDecoder, Echo(owes_usage)), cast(Response, response), error_frame)
     return Reply(200, [(b"content-type", b"text/event-stream")], stream=stream)
 
 

@@ -3,8 +3,6 @@
 A body that has the shape goes through byte for byte; of any other, the provider's message, type and code are kept.
 """
 
-import math
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +10,7 @@ import msgspec
 
 from adapters.inference.contract import Headers
 from adapters.wire.errors import UpstreamError
+from adapters.wire.retry_after import retry_after
 
 _TEXT_MAX = 2_000
 _DEPTH_MAX = 4
@@ -35,32 +34,6 @@ def explain_inside(body: bytes) -> UpstreamError:
     detail = value.get("error") if isinstance(value, dict) else None
     status = _status_of(detail) or _status_of(value) or HTTPStatus.BAD_GATEWAY
     return _error(status, body, None)
-
-
-def retry_after(headers: Headers) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after` in seconds or as a date after that of `date`.
-
-    https://www.rfc-editor.org/rfc/rfc9110.html#field.retry-after
-    """
-    told = {name: value.decode("latin-1").strip() for name, value in headers}
-    if milliseconds := _seconds(told.get(b"retry-after-ms", "")):
-        return milliseconds / 1_000
-    wait = told.get(b"retry-after", "")
-    if (seconds := _seconds(wait)) is not None:
-        return seconds
-    try:
-        delay = parsedate_to_datetime(wait) - parsedate_to_datetime(told.get(b"date", ""))
-    except (TypeError, ValueError):
-        return None
-    return max(0.0, delay.total_seconds())
-
-
-def _seconds(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value >= 0 else None
 
 
 def _error(status: int, body: bytes, wait: float | None) -> UpstreamError:

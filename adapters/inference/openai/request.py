@@ -50,12 +50,12 @@ def adapt(body: Body, target: Target) -> tuple[dict[str, Raw], tuple[str, ...]]:
     fields["model"] = target.model_json
     if not settings.unsupported and not settings.rename:
         return fields, ()
-    dropped = drop_unsupported(fields, target)
+    dropped = drop_unsupported(fields, body, target)
     fields, shadowed = renamed(fields, settings.rename)
     return fields, (*dropped, *shadowed)
 
 
-def drop_unsupported(fields: dict[str, Raw], target: Target) -> list[str]:
+def drop_unsupported(fields: dict[str, Raw], body: Body, target: Target) -> list[str]:
     """Take out what the provider can't take; give the names of those that said something, a null says nothing.
 
     Raises UnsupportedParameter where the provider's settings say to refuse.
@@ -65,11 +65,11 @@ def drop_unsupported(fields: dict[str, Raw], target: Target) -> list[str]:
         value = fields.pop(name, None)
         if value is None or bytes(value) == b"null":
             continue
-        if target.settings.on_unsupported == "refuse":
+        if (body.on_unsupported or target.settings.on_unsupported) == "refuse":
             raise UnsupportedParameter(
                 f"Unsupported parameter: '{name}' is not supported by the provider '{target.provider}'.", param=name
             )
-        dropped.append(name)
+        dropped.append(f"{name}=unsupported")
     return dropped
 
 
@@ -82,7 +82,7 @@ def renamed(fields: dict[str, Raw], names: dict[str, str]) -> tuple[dict[str, Ra
     for name, value in fields.items():
         new = names.get(name, name)
         if new != name and new in fields:
-            dropped.append(name)
+            dropped.append(f"{name}=shadowed")
         else:
             result[new] = value
     return result, dropped

@@ -7,6 +7,7 @@ from msgspec import Raw, Struct
 
 from adapters.inference.contract import Answer, Target
 from adapters.inference.openai.errors import explain_inside
+from adapters.wire.body import Body
 from adapters.wire.errors import UpstreamError
 from adapters.wire.redaction import redact
 from adapters.wire.usage import read_usage
@@ -24,7 +25,7 @@ class _Top(Struct):
 _top = msgspec.json.Decoder(_Top)
 
 
-def decode(raw: bytes, target: Target) -> Answer:
+def decode(raw: bytes, target: Target, body: Body) -> Answer:
     """The provider's answer as it is, and its usage.
 
     Raises UpstreamError on what is no JSON object, and on an error inside an answer of status 200.

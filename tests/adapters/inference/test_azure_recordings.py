@@ -13,6 +13,7 @@ from adapters.inference.azure.options import AzureOptions
 from adapters.inference.contract import Target
 from adapters.wire.body import Body, parse
 from config.schema import Operation, Provider
+from tests.adapters.inference.targets import request
 from tests.recordings import SPLIT_SIZES, Recording, params
 
 SECRET = "0123456789abcdef"
@@ -104,7 +105,7 @@ def test_requests_are_what_recorded_clients_sent(recording: Recording) -> None:
 
 @pytest.mark.parametrize("recording", recorded("chat", "embeddings"))
 def test_unary_answers_go_back_as_they_came_and_tell_usage(recording: Recording) -> None:
-    answer = ADAPTER.codecs[operation_of(recording)].decode(recording.body, target_of(recording))
+    answer = ADAPTER.codecs[operation_of(recording)].decode(recording.body, target_of(recording), request())
     assert answer.body == recording.body
     assert answer.usage is not None
     assert answer.usage.prompt_tokens == recording.answer["usage"]["prompt_tokens"]

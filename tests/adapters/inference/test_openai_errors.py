@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.inference.openai.errors import explain, explain_inside, retry_after
+from adapters.inference.openai.errors import explain, explain_inside
+from adapters.wire.retry_after import retry_after
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),

@@ -84,7 +84,7 @@ def last_usage(stream: bytes) -> Usage | None:
 
 @pytest.mark.parametrize("recording", params(providers=PROVIDERS, operations=OPERATIONS, skip=OTHER_DIALECTS))
 def test_unary_answers_pass_and_tell_their_usage(recording: Recording) -> None:
-    answer = ADAPTER.codecs["chat"].decode(recording.body, target())
+    answer = ADAPTER.codecs["chat"].decode(recording.body, target(), request())
     assert answer.body == recording.body
     if "choices" in recording.answer or recording.answer.get("object") == "list":
         told = recording.answer.get("usage") or {}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from adapters.inference.openai.response import decode
 from adapters.wire.errors import UpstreamError
 from adapters.wire.usage import Usage
-from tests.adapters.inference.targets import target
+from tests.adapters.inference.targets import request, target
 
 documents = st.dictionaries(
     st.text(max_size=6) | st.sampled_from(["choices", "usage", "id"]),
@@ -18,29 +18,29 @@ documents = st.dictionaries(
 
 def refusal(raw: bytes, **settings: Any) -> UpstreamError:
     with pytest.raises(UpstreamError) as caught:
-        decode(raw, target(**settings))
+        decode(raw, target(**settings), request())
     return caught.value
 
 
 @given(documents, st.sampled_from([None, 0, 2]))
 def test_the_answer_goes_back_byte_for_byte(answer: dict[str, Any], indent: int | None) -> None:
     raw = json.dumps(answer, indent=indent).encode()
-    assert decode(raw, target()).body == raw
+    assert decode(raw, target(), request()).body == raw
 
 
 def test_usage_is_read_on_the_way() -> None:
     raw = b'{"id":"1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}'
-    assert decode(raw, target()).usage == Usage(3, 4)
+    assert decode(raw, target(), request()).usage == Usage(3, 4)
 
 
 @pytest.mark.parametrize("raw", [b"{}", b'{"usage":null}', b'{"usage":"none"}', b'{"error":null,"usage":{}}'])
 def test_an_answer_without_usage_tells_none(raw: bytes) -> None:
-    assert decode(raw, target()).usage is None
+    assert decode(raw, target(), request()).usage is None
 
 
 def test_half_of_a_surrogate_pair_is_no_reason_to_refuse() -> None:
     raw = rb'{"choices":[{"text":"\ud83d"}],"usage":{"prompt_tokens":3}}'
-    answer = decode(raw, target())
+    answer = decode(raw, target(), request())
     assert (answer.body, answer.usage) == (raw, Usage(3))
 
 

@@ -46,7 +46,8 @@ class Model:
     async def answer(self, operation: Operation, **fields: Any) -> Answer:
         """The answer as the gateway gets it."""
         response = await self.send(operation, **fields)
-        return self.adapter.codecs[operation].decode(response.content, self.target)
+        body = parse(json.dumps({"model": "local/x", **fields}).encode())
+        return self.adapter.codecs[operation].decode(response.content, self.target, body)
 
     async def stream(self, operation: Operation, **fields: Any) -> list[dict[str, Any]]:
         """The chunks that a client sees. Raises what the dialect makes of a refusal."""

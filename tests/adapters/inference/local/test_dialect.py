@@ -22,13 +22,13 @@ def request(**fields: object) -> Body:
 
 def test_what_the_engine_passes_over_is_dropped_and_told() -> None:
     encoded = ADAPTER.codecs["chat"].encode(request(messages=[], store=True, user="me", temperature=1), TARGET)
-    assert encoded.dropped == ("store", "user")
+    assert encoded.dropped == ("store=unsupported", "user=unsupported")
     assert json.loads(encoded.body) == {"model": "smollm2", "messages": [], "temperature": 1}
 
 
 def test_what_the_operator_says_is_unsupported_is_dropped_as_well() -> None:
     target = structs.replace(TARGET, settings=Provider(dialect="local", unsupported=["seed"]))
-    assert ADAPTER.codecs["chat"].encode(request(messages=[], seed=1), target).dropped == ("seed",)
+    assert ADAPTER.codecs["chat"].encode(request(messages=[], seed=1), target).dropped == ("seed=unsupported",)
 
 
 def test_it_is_refused_where_the_operator_says_so() -> None:
