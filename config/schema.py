@@ -136,7 +136,7 @@ class EmbeddingsLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What a provider takes in one embeddings request."""
 
     max_inputs: Count | None = None
-    """Inputs of one request; more are refused."""
+    """Inputs of one request; more are sent in several requests and answered as one."""
     token_input: bool = True
     """Whether `input` may hold token ids instead of text."""
 

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from adapters.inference.contract import Codec, StreamDecoder, Target
+from adapters.wire.embeddings import split_inputs
 from adapters.wire.errors import BadRequest, GatewayError, UpstreamError, UpstreamUnreachable
+from gateway.batches import in_batches
 from gateway.call import Call, Reply, Stream
 from gateway.provider import Provider
 from gateway.upstream.pool import Response
@@ -38,21 +40,29 @@ class Dispatch:
             raise BadRequest(
                 f"The provider '{target.provider}' does not serve {call.operation}.", param="model", code="unsupported"
             )
-        encoded = codec.encode(call.body, target)
+        if call.operation == "embeddings" and (most := codec.most_inputs(target)) is not None:
+            parts = split_inputs(call.body, most)
+            if len(parts) > 1:
+                return await in_batches(lambda part: _ask(part, target, provider, codec), call, parts)
+        return await _ask(call, target, provider, codec)
+
+
+async def _ask(call: Call, target: Target, provider: Provider, codec: Codec) -> Reply:
+    encoded = codec.encode(call.body, target)
+    try:
+        response = await provider.send(call, codec, target, encoded)
         try:
-            response = await provider.send(call, codec, target, encoded)
-            try:
-                reply = await _reply(call, target, provider, codec, response)
-            except BaseException as error:
-                response.close()
-                if isinstance(error, GatewayError):
-                    error.headers = (*error.headers, *_headers(call, target, response.headers))
-                raise
-        except UpstreamUnreachable as fault:
-            raise provider.judge(fault) from None
-        if encoded.dropped:
-            reply.headers.append((b"x-isthmus-dropped", _header_value(encoded.dropped)))
-        return reply
+            reply = await _reply(call, target, provider, codec, response)
+        except BaseException as error:
+            response.close()
+            if isinstance(error, GatewayError):
+                error.headers = (*error.headers, *_headers(call, target, response.headers))
+            raise
+    except UpstreamUnreachable as fault:
+        raise provider.judge(fault) from None
+    if encoded.dropped:
+        reply.headers.append((b"x-isthmus-dropped", _header_value(encoded.dropped)))
+    return reply
 
 
 async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, response: Response) -> Reply:

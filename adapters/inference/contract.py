@@ -84,6 +84,11 @@ class StreamDecoder(Protocol):
         ...
 
 
+def inputs_of_the_row(target: Target) -> int | None:
+    """How many inputs the configuration says that one embeddings request takes."""
+    return target.settings.embeddings.max_inputs
+
+
 class Codec(Struct, frozen=True):
     """One operation in one dialect."""
 
@@ -97,6 +102,9 @@ class Codec(Struct, frozen=True):
     """A fresh decoder for one answer."""
     media_type: bytes = b"text/event-stream"
     """What a streamed answer of the provider is."""
+    most_inputs: Callable[[Target], int | None] = inputs_of_the_row
+    """How many inputs one embeddings request takes, None where nobody knows of a bound: the gateway sends as many
+    requests as it needs."""
     stream_error: Callable[[GatewayError], bytes] = error_frame
     """What tells the client of a fault that comes after a stream's first bytes."""
     fields: Fields = NO_FIELDS

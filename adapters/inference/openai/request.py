@@ -6,7 +6,6 @@ from msgspec import Raw
 from adapters.inference.contract import Encoded, Target
 from adapters.wire.body import Body, decode_field
 from adapters.wire.errors import BadRequest, UnsupportedParameter
-from config.schema import EmbeddingsLimits
 
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(dict[str, Raw] | None)
@@ -33,12 +32,10 @@ def encode(body: Body, target: Target) -> Encoded:
 def encode_embeddings(body: Body, target: Target) -> Encoded:
     """An embeddings request as the target takes it.
 
-    Raises UnsupportedParameter as above, and BadRequest for more inputs than the provider takes or token ids where it
-    takes only text.
+    Raises UnsupportedParameter as above, and BadRequest for token ids where the provider takes only text.
     """
-    limits = target.settings.embeddings
-    if limits.max_inputs is not None or not limits.token_input:
-        _check_inputs(body, limits)
+    if not target.settings.embeddings.token_input:
+        _refuse_token_ids(body)
     fields, dropped = adapt(body, target)
     return Encoded(_encode(fields), dropped)
 
@@ -111,21 +108,12 @@ def _stream_options(fields: dict[str, Raw]) -> dict[str, Raw]:
     return decode_field(fields, "stream_options", _members) or {}
 
 
-def _check_inputs(body: Body, limits: EmbeddingsLimits) -> None:
+def _refuse_token_ids(body: Body) -> None:
     inputs = decode_field(body.fields, "input", _inputs)
-    if not isinstance(inputs, list) or not inputs:
-        return
-    first = bytes(inputs[0])[:1]
-    of_token_ids = first.isdigit()  # one input, written as a list of ids
-    if (of_token_ids or first == b"[") and not limits.token_input:
+    first = bytes(inputs[0])[:1] if isinstance(inputs, list) and inputs else b""
+    if first == b"[" or first.isdigit():
         raise BadRequest(
             "This provider takes text only: 'input' must be a string or an array of strings, not of token ids.",
             param="input",
             code="unsupported_value",
-        )
-    if limits.max_inputs is not None and len(inputs) > limits.max_inputs and not of_token_ids:
-        raise BadRequest(
-            f"This provider takes at most {limits.max_inputs} inputs in one request, and 'input' has {len(inputs)}.",
-            param="input",
-            code="too_many_inputs",
         )
