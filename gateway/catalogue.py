@@ -40,4 +40,6 @@ class Catalogue:
                 return await self._providers[name].model_names()
         except (GatewayError, TimeoutError) as error:
             log.warning("%s does not list its models: %s", name, error or "no answer")
-            return []
+        except Exception:
+            log.exception("%s does not list its models: its adapter is broken", name)
+        return []

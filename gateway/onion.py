@@ -119,6 +119,16 @@ def _provider(name: str, settings: schema.Provider, server: schema.Server, adapt
         return Provider(name, settings, server, stand_in(name), run_dir)
 
 
+async def _start(onion: Onion) -> None:
+    """Start every provider; what one's engine raises is logged, and others serve on."""
+    outcomes = await asyncio.gather(
+        *(provider.start() for provider in onion.providers.values()), return_exceptions=True
+    )
+    for name, outcome in zip(onion.providers, outcomes, strict=True):
+        if isinstance(outcome, Exception):
+            log.error("the provider %s did not start", name, exc_info=outcome)
+
+
 class Live:
     """Holds the onion of the moment. Calls under way keep the one they began with."""
 
@@ -130,7 +140,7 @@ class Live:
 
     async def start(self) -> None:
         """Start every provider."""
-        await asyncio.gather(*(provider.start() for provider in self.onion.providers.values()))
+        await _start(self.onion)
 
     def swap(self, config: Config) -> None:
         """Serve by a new configuration from now on; what only the old one used ends after its last call."""
@@ -150,7 +160,7 @@ class Live:
 
         An onion before the old one may still be using them.
         """
-        await asyncio.gather(*(provider.start() for provider in new.providers.values()))
+        await _start(new)
         if earlier is not None:
             await earlier
         await old.running.wait()

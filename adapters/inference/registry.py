@@ -92,7 +92,7 @@ def _load(entry: EntryPoint, source: str) -> Adapter | UnusableDialect:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a package may raise anything when it is imported
         return UnusableDialect(entry.name, source, _told(error), _advice(error, entry))
     if problem := breach(value) or _misnamed(entry, value):
-        advice = "repair it by adapters/inference/contract.py and docs/adding-a-provider.md, or install another version"
+        advice = "see adapters/inference/contract.py and docs/adding-a-provider.md, or install another version"
         return UnusableDialect(entry.name, source, problem, advice)
     adapter: Adapter = value
     return adapter

@@ -5,8 +5,7 @@ import sys
 import msgspec
 
 from adapters.inference.registry import find
-from config.mistakes import UnusableDialect
-from config.schema import Config
+from config.schema import Config, Provider
 
 
 def welcome(config: Config, port: int) -> None:
@@ -39,19 +38,18 @@ def served(config: Config) -> list[tuple[str, str]]:
             (name, ", then ".join(f"{d.model} at {d.provider}" for d in model.deployments))
             for name, model in config.models.items()
         ]
-    names: list[tuple[str, str]] = []
-    for provider, settings in config.providers.items():
-        try:
-            adapter = find(settings.dialect)
-        except UnusableDialect:
-            names.append((f"{provider}/…", "nothing: its adapter can't be used"))
-            continue
+    return [each for name, settings in config.providers.items() for each in _served_by(name, settings)]
+
+
+def _served_by(name: str, settings: Provider) -> list[tuple[str, str]]:
+    try:
+        adapter = find(settings.dialect)
         if adapter.models is None:
-            names.append((f"{provider}/…", f"any model of {settings.base_url or settings.dialect}"))
-        else:
-            options = msgspec.convert(settings.options, adapter.options)
-            names += [(f"{provider}/{model}", "runs here") for model in adapter.models(options)]
-    return names
+            return [(f"{name}/…", f"any model of {settings.base_url or settings.dialect}")]
+        models = adapter.models(msgspec.convert(settings.options, adapter.options))
+        return [(f"{name}/{model}", "runs here") for model in models]
+    except Exception:  # noqa: BLE001 - an adapter's own functions may raise anything, and the log tells of it
+        return [(f"{name}/…", "nothing: its adapter can't be used")]
 
 
 def _example(names: list[tuple[str, str]]) -> str:

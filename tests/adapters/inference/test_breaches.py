@@ -1,0 +1,50 @@
+"""What an author of an adapter can get wrong, found when it is loaded."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from adapters.inference import registry
+from adapters.inference.breaches import breach
+from adapters.inference.stand_in import stand_in
+
+GOOD = registry.find("openai")
+CHAT = GOOD.codecs["chat"]
+
+
+@pytest.mark.parametrize("dialect", registry.SHIPPED)
+def test_shipped_adapters_keep_the_contract(dialect: str) -> None:
+    assert breach(registry.find(dialect)) is None
+
+
+def test_what_stands_in_keeps_it_too() -> None:
+    assert breach(stand_in("acme")) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sign": None}, "TypeError: its sign is no function"),
+        ({"sign": lambda target: []}, "its sign does not take what the contract gives it: Target, str, bytes"),
+        ({"explain": 5}, "TypeError: its explain is no function"),
+        ({"models_url": lambda: ""}, "its models_url does not take"),
+        ({"options": dict}, "its options are not a type made from msgspec.Struct"),
+        ({"options": None}, "its options are not a type made from msgspec.Struct"),
+        ({"codecs": []}, "its codecs are not a mapping"),
+        ({"codecs": {}}, "its codecs are not a mapping"),
+        ({"codecs": {"chats": CHAT}}, "ValueError: it has a codec for 'chats', which is none of chat,"),
+        ({"codecs": {"chat": 5}}, "its codec for chat is of the type int and not a Codec"),
+        ({"codecs": {"chat": replace(CHAT, url="/chat")}}, "its codecs[chat].url is no function"),
+        (
+            {"codecs": {"chat": replace(CHAT, decode=lambda raw, target: None)}},
+            "its codecs[chat].decode does not take what the contract gives it: bytes, Target, Body",
+        ),
+    ],
+)
+def test_a_breach_says_where_it_is(changes: dict[str, Any], said: str) -> None:
+    assert said in (breach(replace(GOOD, **changes)) or "")
+
+
+def test_a_function_that_tells_nothing_of_its_parameters_is_believed() -> None:
+    assert breach(replace(GOOD, models=max)) is None
