@@ -7,12 +7,20 @@ from collections.abc import Callable, Iterator, Mapping
 from inspect import Signature, signature
 from typing import Any, get_args, get_origin, get_type_hints
 
-from msgspec import Struct
+from msgspec import Struct, inspect
 
 from adapters.inference.contract import Adapter, Codec
 from config.schema import Operation
 
 _OPERATIONS = get_args(Operation)
+_SCALARS = (
+    inspect.AnyType,
+    inspect.BoolType,
+    inspect.FloatType,
+    inspect.IntType,
+    inspect.LiteralType,
+    inspect.StrType,
+)
 
 
 def breach(value: object) -> str | None:
@@ -27,6 +35,8 @@ def _breaches(value: object) -> Iterator[str]:
     yield from _wrong_functions(value, "")
     if not (isinstance(value.options, type) and issubclass(value.options, Struct)):
         yield "TypeError: its options are not a type made from msgspec.Struct"
+    elif not _can_be_written(inspect.type_info(value.options), frozenset()):
+        yield "TypeError: its options have a field of a type that a configuration can't hold"
     if not isinstance(value.codecs, Mapping) or not value.codecs:
         yield "TypeError: its codecs are not a mapping from operations to what encodes and decodes them"
         return
@@ -37,6 +47,19 @@ def _breaches(value: object) -> Iterator[str]:
             yield f"TypeError: its codec for {operation} is of the type {type(codec).__name__} and not a Codec"
         else:
             yield from _wrong_functions(codec, f"codecs[{operation}].")
+
+
+def _can_be_written(expected: inspect.Type, around: frozenset[type]) -> bool:
+    """Whether `config.check` can read such a value from YAML; `around` are the Structs that it stands in."""
+    match expected:
+        case inspect.Metadata(type=inner) | inspect.ListType(item_type=inner) | inspect.DictType(value_type=inner):
+            return _can_be_written(inner, around)
+        case inspect.UnionType(types=types):
+            some = [each for each in types if not isinstance(each, inspect.NoneType)]
+            return len(some) == 1 and _can_be_written(some[0], around)
+        case inspect.StructType(cls=cls, fields=fields):
+            return cls not in around and all(_can_be_written(field.type, around | {cls}) for field in fields)
+    return isinstance(expected, _SCALARS)
 
 
 def _wrong_functions(struct: Adapter | Codec, where: str) -> Iterator[str]:

@@ -32,6 +32,7 @@ def test_it_is_a_schema_of_its_draft() -> None:
         "providers: {o: {extends: ollama, api_key: null, rename: {a: null}, queue: null}}",
         "providers: {x: {dialect: '${DIALECT}', operations: ['${OPERATION}'], stream_usage: '${USAGE}'}}",
         "providers: {x: {dialect: azure, options: {api_version: '2024-10-21'}}}",
+        "providers: {x: {dialect: 'acme.isthmus:ADAPTER', options: {anything: [1]}}}",
         "providers: {azure: {options: {service_principal: {tenant_id: t, client_id: c, client_secret: '${S}'}}}}",
     ],
 )
@@ -48,6 +49,8 @@ def test_it_takes_what_the_loader_takes(text: str) -> None:
         ("providers: {a b: {}}", "$.providers"),
         ("providers: {x: {dialect: opnai}}", "$.providers.x"),
         ("providers: {x: {dialect: openai, options: {api_version: v1}}}", "$.providers.x"),
+        ("providers: {x: {options: {anything: [1]}}}", "$.providers.x"),
+        ("providers: {x: {dialect: 'acme:ADAPTER', options: [1]}}", "$.providers.x"),
         ("models: {m: {deployments: []}}", "$.models"),
         ("keys: [{name: a}]", "$.keys"),
     ],

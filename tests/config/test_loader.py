@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 from config.document import MAX_BYTES
-from config.loader import load
-from config.mistakes import ConfigError
+from config.loader import load, loads
+from config.mistakes import ConfigError, UnusableDialect
 from tests.config.loading import OPTION_TYPES, mistake, read
 
 DESIGN = """
@@ -163,3 +164,25 @@ def test_sections_may_stand_empty() -> None:
 def test_a_file_without_providers_is_told_what_to_write() -> None:
     only = mistake("server: {port: 1}")
     assert (only.path, only.allowed) == ("providers", "at least one, for example `openai: {}`")
+
+
+class Unusable(dict[str, type[Struct] | None]):
+    """A dialect that is there and can't be used."""
+
+    def __getitem__(self, dialect: str) -> type[Struct] | None:
+        raise UnusableDialect(dialect, "the package acme 1.0", "ImportError: no wings", "install wings")
+
+
+def test_a_dialect_that_can_not_be_used_is_a_mistake_with_its_place() -> None:
+    text = "providers:\n  acme: {dialect: acme}\n"
+    with pytest.raises(ConfigError) as raised:
+        loads(text, option_types=Unusable(acme=None), environ={})
+    (only,) = raised.value.mistakes
+    assert (only.line, only.path) == (2, "providers.acme.dialect")
+    assert only.problem == "the package acme 1.0: ImportError: no wings; install wings"
+
+
+def test_options_that_nobody_can_judge_stay_as_they_are() -> None:
+    text = "providers: {acme: {dialect: acme, options: {wings: [2, true]}}}"
+    config = loads(text, option_types={"acme": None}, environ={})
+    assert config.providers["acme"].options == {"wings": [2, True]}

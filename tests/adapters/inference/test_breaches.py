@@ -1,13 +1,31 @@
 """What an author of an adapter can get wrong, found when it is loaded."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from adapters.inference import registry
 from adapters.inference.breaches import breach
+from adapters.inference.contract import NoOptions
 from adapters.inference.stand_in import stand_in
+
+
+class OneOrTheOther(Struct):
+    voice: str | int = 1
+
+
+class Endless(Struct):
+    within: "Endless | None" = None
+
+
+class Rich(Struct):
+    a: Literal["x", "y"] = "x"
+    b: dict[str, list[Annotated[int, Meta(ge=1)] | None]] = {}
+    c: NoOptions | None = None
+    d: Any = None
+
 
 GOOD = registry.find("openai")
 CHAT = GOOD.codecs["chat"]
@@ -31,6 +49,8 @@ def test_what_stands_in_keeps_it_too() -> None:
         ({"models_url": lambda: ""}, "its models_url does not take"),
         ({"options": dict}, "its options are not a type made from msgspec.Struct"),
         ({"options": None}, "its options are not a type made from msgspec.Struct"),
+        ({"options": OneOrTheOther}, "its options have a field of a type that a configuration can't hold"),
+        ({"options": Endless}, "its options have a field of a type that a configuration can't hold"),
         ({"codecs": []}, "its codecs are not a mapping"),
         ({"codecs": {}}, "its codecs are not a mapping"),
         ({"codecs": {"chats": CHAT}}, "ValueError: it has a codec for 'chats', which is none of chat,"),
@@ -44,6 +64,10 @@ def test_what_stands_in_keeps_it_too() -> None:
 )
 def test_a_breach_says_where_it_is(changes: dict[str, Any], said: str) -> None:
     assert said in (breach(replace(GOOD, **changes)) or "")
+
+
+def test_options_may_hold_what_a_configuration_can() -> None:
+    assert breach(replace(GOOD, options=Rich)) is None
 
 
 def test_a_function_that_tells_nothing_of_its_parameters_is_believed() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.external_package import GOOD, install
 from tests.gateway.commands.conftest import Isthmus
 from tests.upstream import Upstream
 
@@ -63,6 +64,34 @@ def test_a_provider_that_does_not_answer_fails_the_check(isthmus: Isthmus, file:
     assert done.returncode == 1
     assert "lab: FAILED" in done.stdout
     assert "upstream-secret-1" not in done.stdout + done.stderr
+
+
+def test_what_packages_offer_badly_is_a_mistake(
+    isthmus: Isthmus, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "acme", {"acme": "acme:ADAPTER", "openai": "acme:ADAPTER"}, {"acme": "import nowhere"})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    file.write_text(
+        "providers:\n  acme: {dialect: acme}\n  path: {dialect: 'acme:ADAPTER'}\n  lab: {base_url: http://a}\n"
+    )
+    done = isthmus("check", str(file))
+    assert done.returncode == 2
+    assert "isthmus.yaml has 3 mistakes" in done.stderr
+    assert 'isthmus.yaml:2:19: providers.acme.dialect: the package acme 1.0.0, entry point acme = "acme' in done.stderr
+    assert "providers.path.dialect: the module path" in done.stderr
+    assert "providers.lab.dialect: the package acme 1.0.0" in done.stderr
+
+
+def test_a_misspelt_dialect_is_told_the_installed_ones(
+    isthmus: Isthmus, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "acme", {"acme": "acme:ADAPTER"}, {"acme": GOOD.format(dialect="acme")})
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    file.write_text("providers: {acme: {dialect: amce}}\n")
+    done = isthmus("check", str(file))
+    assert done.returncode == 2
+    assert "allowed:  acme, " in done.stderr
+    assert "did you mean acme?" in done.stderr
 
 
 def test_the_local_models_can_be_checked(isthmus: Isthmus, file: Path) -> None:
