@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.inference.openai.errors import explain, explain_inside
-from adapters.wire.retry_after import retry_after
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -145,32 +144,6 @@ def test_any_bytes_can_be_explained(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "7"}, 7.0),
-        ({"retry-after": " 0.5 "}, 0.5),
-        ({"retry-after": "0"}, 0.0),
-        ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
-        ({"retry-after-ms": "0", "retry-after": "1"}, 1.0),
-        ({"retry-after": "Wed, 19 Aug 2026 14:35:22 GMT", "date": "Wed, 19 Aug 2026 14:34:22 GMT"}, 60.0),
-        ({"retry-after": "Wed, 19 Aug 2026 14:34:22 GMT", "date": "Wed, 19 Aug 2026 14:35:22 GMT"}, 0.0),
-        ({"retry-after": "Wed, 19 Aug 2026 14:35:22 GMT"}, None),
-        ({"retry-after": "Wed, 19 Aug 2026 14:35:22", "date": "Wed, 19 Aug 2026 14:34:22 GMT"}, None),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "-1"}, None),
-        ({"retry-after": "inf"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "\xff"}, None),
-    ],
-)
-def test_the_wait_is_read_from_the_headers(headers: dict[str, str], seconds: float | None) -> None:
-    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-    assert retry_after(raw) == seconds
-    assert explain(429, raw, b"").retry_after == seconds
-
-
-@pytest.mark.parametrize(
     ("body", "status"),
     [
         ({"error": {"message": "m", "status_code": 400}}, 400),
@@ -186,3 +159,7 @@ def test_the_wait_is_read_from_the_headers(headers: dict[str, str], seconds: flo
 def test_an_error_inside_an_answer_names_its_status(body: Any, status: int) -> None:
     error = explain_inside(json.dumps(body).encode())
     assert (error.status, error.message) == (status, "m")
+
+
+def test_the_wait_comes_along() -> None:
+    assert explain(429, [(b"retry-after", b"7")], b"").retry_after == 7.0
