@@ -12,8 +12,8 @@ import msgspec
 import pytest
 import yaml
 
-from adapters.inference.registry import SHIPPED, find
 from adapters.inference.contract import Target
+from adapters.inference.registry import SHIPPED, find
 from adapters.wire.body import parse
 from config.catalogue import ROWS
 from config.schema import Operation, Provider
