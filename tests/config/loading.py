@@ -7,14 +7,12 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from adapters.inference.azure.options import AzureOptions
-from adapters.inference.contract import NoOptions
-from adapters.inference.local.options import LocalOptions
+from adapters.inference.registry import SHIPPED, find
 from config.loader import loads
 from config.mistakes import ConfigError, Mistake
 from config.schema import Config
 
-OPTION_TYPES: dict[str, type[Struct]] = {"openai": NoOptions, "azure": AzureOptions, "local": LocalOptions}
+OPTION_TYPES: dict[str, type[Struct]] = {dialect: find(dialect).options for dialect in SHIPPED}
 
 
 def read(text: str, environ: Mapping[str, str] | None = None, **more: Any) -> Config:

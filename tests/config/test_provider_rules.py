@@ -1,6 +1,6 @@
 import pytest
 
-from tests.config.loading import mistake, mistakes, read
+from tests.config.loading import OPTION_TYPES, mistake, mistakes, read
 
 
 def provider(fields: str, keys: str = "[]") -> str:
@@ -72,7 +72,11 @@ def test_only_shipped_rows_are_extended() -> None:
 
 def test_an_unknown_dialect_is_told_the_nearest() -> None:
     only = mistake(provider("dialect: opnai"))
-    assert (only.path, only.nearest, only.allowed) == ("providers.lab.dialect", "openai", "azure, local, openai")
+    assert (only.path, only.nearest, only.allowed) == (
+        "providers.lab.dialect",
+        "openai",
+        ", ".join(sorted(OPTION_TYPES)),
+    )
 
 
 @pytest.mark.parametrize("auth", ["bearer", "none", "header:api-key", "header:X-Key"])
