@@ -1,5 +1,6 @@
 """One attempt at a real upstream: what comes back, and what its errors carry."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -80,6 +81,25 @@ async def test_dropped_parameters_are_named(serve: Serve, upstream: Upstream) ->
 
 
 @pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a\r\nx-evil: 1"], b"a??x-evil:?1=unsupported"),
+        (["h\u00e9, b"], b"h???b=unsupported"),
+        (["n" * 500], b"n" * 96),
+        ([f"n{number}" for number in range(40)], b"n31=unsupported, and-8-more"),
+    ],
+    ids=["line breaks", "no ASCII", "long", "many"],
+)
+async def test_names_that_a_client_made_up_are_made_fit_for_a_header(
+    serve: Serve, upstream: Upstream, names: list[str], told: bytes
+) -> None:
+    dispatch, target = serve(upstream.on(json_answer({})), unsupported=names)
+    fields: dict[str, Any] = dict.fromkeys(names, 1)
+    reply = await dispatch.attempt(a_call(**fields), target)
+    assert dict(reply.headers)[b"x-isthmus-dropped"].endswith(told)
+
+
+@pytest.mark.parametrize(
     ("fields", "steps"),
     [
         pytest.param({}, json_answer(REFUSED, *ASKED, status=429), id="a refusal"),
@@ -114,6 +134,15 @@ async def test_an_operation_that_the_provider_lacks_is_refused_before_anything_i
     assert isinstance(error, BadRequest)
     assert (error.code, error.param) == ("unsupported", "model")
     assert not case.requests
+
+
+async def test_a_rerank_is_answered_whole_and_is_no_text_to_count(serve: Serve, upstream: Upstream) -> None:
+    told = {"results": [{"index": 0, "relevance_score": 0.5}]}
+    dispatch, target = serve(upstream.on(json_answer(told)))
+    call = a_call("rerank", query="q", documents=["a"], stream=True)
+    reply = await dispatch.attempt(call, target)
+    assert (reply.stream, json.loads(reply.body)) == (None, told)
+    assert (call.usage, call.transcript) == (None, [])
 
 
 async def test_a_connection_that_breaks_before_the_answer_is_unreachable(serve: Serve, upstream: Upstream) -> None:

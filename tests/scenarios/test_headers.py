@@ -103,6 +103,22 @@ def test_a_dropped_parameter_is_named(start_gateway: StartGateway, upstream: Ups
     assert "seed" not in case.request().json
 
 
+@pytest.mark.parametrize(("written", "said", "status"), [("report", "refuse", 400), ("refuse", "report", 200)])
+def test_a_client_says_what_becomes_of_what_can_not_be_expressed(
+    start_gateway: StartGateway, upstream: Upstream, written: str, said: str, status: int
+) -> None:
+    case = upstream.on(json_answer({}))
+    gateway = start_gateway(provider={"unsupported": ["seed"], "on_unsupported": written})
+    answer = ask(gateway.port, chat(case.model, seed=1), x_isthmus_unsupported=said)
+    assert answer.status == status
+
+
+def test_another_word_than_report_or_refuse_is_refused(gateway: GatewayProcess, upstream: Upstream) -> None:
+    answer = ask(gateway.port, chat(upstream.on(json_answer({})).model), x_isthmus_unsupported="ignore")
+    assert answer.status == 400
+    assert answer.json["error"]["code"] == "invalid_header"
+
+
 def test_answers_have_a_date_and_a_length(gateway: GatewayProcess, upstream: Upstream) -> None:
     answer = ask(gateway.port, chat(upstream.on(json_answer({"id": "x"})).model))
     assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", answer.header("date") or "")

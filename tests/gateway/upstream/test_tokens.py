@@ -4,11 +4,12 @@ import asyncio
 import json
 import logging
 import ssl
+import threading
 from typing import Any
 
 import pytest
 
-from adapters.inference.contract import TokenGrant
+from adapters.inference.contract import Lease, TokenGrant
 from adapters.wire.errors import UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from config.schema import Tls
 from gateway.upstream.tokens import AccessToken
@@ -189,5 +190,39 @@ async def test_the_providers_authorities_vouch_for_the_server_of_its_tokens(
 async def test_authorities_that_can_not_be_read_are_said() -> None:
     token = AccessToken(TokenGrant("https://127.0.0.1:1/", {}), tls=Tls(ca_file="/nowhere.pem"))
     with pytest.raises(UpstreamError, match=r"tls\.ca_file can't be used"):
+        await token.get()
+    await token.close()
+
+
+async def test_a_secret_that_is_lent_is_kept_while_it_is_good() -> None:
+    lent = iter([Lease("s1", 3600), Lease("s2", 3600)])
+    token = AccessToken(lambda: next(lent))
+    assert [await token.get() for _ in range(3)] == ["s1"] * 3
+    await token.close()
+
+
+async def test_a_lender_does_not_block_the_loop() -> None:
+    called = threading.Event()
+    let_go = threading.Event()
+
+    def lend() -> Lease:
+        called.set()
+        assert let_go.wait(15)
+        return Lease("s1", 3600)
+
+    token = AccessToken(lend)
+    waiting = asyncio.create_task(token.get())
+    assert await asyncio.to_thread(called.wait, 15)
+    let_go.set()
+    assert await waiting == "s1"
+    await token.close()
+
+
+async def test_a_lender_that_has_nothing_is_told_of() -> None:
+    def lend() -> Lease:
+        raise UpstreamError("There are no credentials.")
+
+    token = AccessToken(lend)
+    with pytest.raises(UpstreamError, match="no credentials"):
         await token.get()
     await token.close()
