@@ -154,3 +154,10 @@ def test_what_was_repaired_is_found_after_a_refresh(site: Path) -> None:
     assert registry.fault("acme")
     registry.refresh()
     assert registry.find("acme").name == "acme"
+
+
+def test_a_shipped_dialect_that_lacks_what_it_needs_is_told_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.SHIPPED, "flying", "nowhere.flying")
+    fault = unusable("flying")
+    assert (fault.source, fault.problem) == ("Isthmus", "ModuleNotFoundError: No module named 'nowhere'")
+    registry.refresh()
