@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from gateway.upstream.pool import Response
 
 
+_GENERATING = frozenset({"chat", "completions", "messages"})
+
+
 class Call:
     """One client request in flight, from the door to the final accounting."""
 
@@ -60,6 +63,11 @@ class Call:
         self.transcript: list[bytes] = []
         """What a stream has sent, kept until its usage is known and bounded by the relay."""
         self.on_close: list[Callable[[Call], None]] = []
+
+    @property
+    def generates(self) -> bool:
+        """Whether the answer is text that a model writes: it may be a stream, and its tokens can be counted."""
+        return self.operation in _GENERATING
 
     def close(self) -> None:
         """The answer has left, or the client has: settle and record, whoever asked to, in reverse order."""

@@ -68,12 +68,12 @@ async def _ask(call: Call, target: Target, provider: Provider, codec: Codec) -> 
 async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, response: Response) -> Reply:
     if response.status > 299:
         raise provider.explain(response.status, response.headers, await response.read())
-    if not call.body.stream or call.operation == "embeddings":
+    if not (call.body.stream and call.generates):
         raw = await response.read()
         response.close()
         answer = codec.decode(raw, target, call.body)
         call.usage = answer.usage
-        if answer.usage is None and call.operation != "embeddings":
+        if answer.usage is None and call.generates:
             call.transcript.append(b"data: %b\n\n" % answer.body.replace(b"\n", b" "))  # to be counted as a stream is
         headers = _headers(call, target, response.headers)
         headers.append((b"content-type", b"application/json"))

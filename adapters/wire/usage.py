@@ -110,6 +110,18 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
     )
 
 
+def read_input_usage(raw: bytes | msgspec.Raw) -> Usage | None:
+    """Read a `usage` object of an operation without a completion: some providers tell the total alone."""
+    usage = read_usage(raw)
+    if usage is not None:
+        return usage
+    try:
+        total = _count(_told.decode(raw).total_tokens)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return Usage(total) if total is not None else None
+
+
 def _read_tolerantly(raw: bytes | msgspec.Raw) -> Usage | None:
     try:
         told = _told.decode(raw)

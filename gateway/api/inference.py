@@ -1,4 +1,4 @@
-"""The doors of chat/completions, completions and embeddings: HTTP to a Call, and the Reply back."""
+"""The doors of chat/completions, completions, embeddings and rerank: HTTP to a Call, and the Reply back."""
 
 import asyncio
 from typing import Any

@@ -23,6 +23,8 @@ _LAST_COUNT_SECONDS = 10
 """At the end, what is still being counted has this long."""
 _WAITING_BYTES_MAX = 67_108_864
 _NO_TARGET = "(none)"
+_COUNTED = frozenset({"chat", "completions", "messages", "embeddings"})
+"""Operations whose texts are counted where the provider tells no tokens; a rerank is billed by the search there."""
 _TOTALS_MAX = 1_024
 """Clients may name any number of models of a provider: with so many, the lines are told sooner."""
 
@@ -74,7 +76,7 @@ class UsageTotals:
             total.failed += 1
         if call.usage is not None:
             total.add(call.usage)
-        elif call.target is not None and call.status in (200, 499):
+        elif call.target is not None and call.status in (200, 499) and call.operation in _COUNTED:
             self._estimate_later(line, uncounted(call))
 
     def _total(self, line: Line) -> Total:

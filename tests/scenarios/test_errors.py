@@ -15,7 +15,7 @@ from tests.upstream.script import head
 pytestmark = pytest.mark.usefixtures("next_request_works")
 
 DEEP = b"[" * 100_000
-PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
+PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
 
 BAD_BODIES = {
     "no JSON": (b"hello", "invalid_json"),

@@ -28,7 +28,7 @@ def test_a_key_is_taken_however_clients_send_it(gateway: GatewayProcess, header:
     assert ask(gateway.port, chat("scripted/talker"), **header).status == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank"])
 def test_a_stranger_is_refused_before_its_body_is_read(gateway: GatewayProcess, path: str) -> None:
     answer = ask(gateway.port, b"{", path, authorization="Bearer wrong-key-000000", content_length="1000")
     assert answer.status == 401

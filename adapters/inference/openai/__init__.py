@@ -6,6 +6,7 @@ from functools import lru_cache
 from adapters.inference.contract import Adapter, Codec, Encoded, Headers, NoOptions, Target
 from adapters.inference.openai.errors import explain
 from adapters.inference.openai.request import encode, encode_embeddings
+from adapters.inference.openai.rerank import decode_rerank, encode_rerank
 from adapters.inference.openai.response import decode
 from adapters.inference.openai.stream import Stream
 from adapters.wire.body import Body
@@ -58,6 +59,7 @@ def codecs(
         "chat": Codec(located("/chat/completions"), encode, decode, Stream),
         "completions": Codec(located("/completions"), encode, decode, Stream),
         "embeddings": Codec(located("/embeddings"), encode_embeddings, decode, Stream),
+        "rerank": Codec(located("/rerank"), encode_rerank, decode_rerank, Stream),
     }
 
 

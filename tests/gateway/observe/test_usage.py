@@ -43,6 +43,17 @@ def answered(usages: UsageTotals, usage: Usage | None, **of_call: Any) -> None:
     usages(call)
 
 
+@pytest.mark.parametrize("status", [200, 499])
+async def test_a_rerank_without_tokens_is_a_request_whose_tokens_nobody_counts(
+    lines: Any, counter: Counter, status: int
+) -> None:
+    usages = UsageTotals(counter)
+    answered(usages, None, operation="rerank", status=status)
+    await usages.close()
+    (line,) = lines()
+    assert (line["requests"], line["prompt_tokens"], line["estimated_requests"]) == (1, 0, 0)
+
+
 async def test_calls_of_a_key_and_model_are_one_line(lines: Any, counter: Counter) -> None:
     usages = UsageTotals(counter)
     answered(usages, Usage(10, 5, cached_tokens=4, reasoning_tokens=2))
