@@ -15,6 +15,7 @@ from config.mistakes import UnusableDialect, nearest
 SHIPPED = {
     "azure": "adapters.inference.azure",
     "local": "adapters.inference.local",
+    "ollama": "adapters.inference.ollama",
     "openai": "adapters.inference.openai",
 }
 """The modules whose `ADAPTER` each is."""

@@ -11,7 +11,7 @@ import msgspec
 from adapters.inference.contract import Target
 from adapters.wire.body import Body
 from adapters.wire.completion import FinishReason
-from adapters.wire.errors import UpstreamError
+from adapters.wire.errors import GatewayError
 from adapters.wire.redaction import redact
 from adapters.wire.usage import Usage, usage_json
 
@@ -96,7 +96,7 @@ class ChunkWriter:
             return _DONE
         return self._head + b'],"usage":' + _encode(usage_json(usage)) + b"}\n\n" + _DONE
 
-    def fail(self, error: UpstreamError) -> bytes:
+    def fail(self, error: GatewayError) -> bytes:
         """An error inside the stream, without the provider's secret; nothing follows."""
         redact(error, self._secret)
         return b"data: " + error.body() + b"\n\n"

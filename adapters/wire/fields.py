@@ -4,6 +4,7 @@ Every dialect declares its fields in one table. The table drives its encoder, an
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Literal, TypeAlias
 
 from msgspec import Raw, Struct
@@ -101,6 +102,18 @@ class Drops:
                     self.drop_foreign(name)
             elif name not in native and bytes(value) != b"null":
                 self.drop(name, "unknown")
+
+    def without(self, body: Body, names: Iterable[str]) -> Body:
+        """The request without the fields that the operator says the provider can't take; those asked for are noted."""
+        given = [name for name in names if name in body.fields]
+        for name in given:
+            if says_something(name, body.fields[name]):
+                self.drop(name)
+        if not given:
+            return body
+        rest = copy(body)
+        rest.fields = {name: value for name, value in body.fields.items() if name not in given}
+        return rest
 
     @property
     def dropped(self) -> tuple[str, ...]:
