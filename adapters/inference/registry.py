@@ -13,10 +13,13 @@ from adapters.inference.contract import Adapter
 from config.mistakes import UnusableDialect, nearest
 
 SHIPPED = {
+    "anthropic": "adapters.inference.anthropic",
     "azure": "adapters.inference.azure",
+    "gemini": "adapters.inference.gemini",
     "local": "adapters.inference.local",
     "ollama": "adapters.inference.ollama",
     "openai": "adapters.inference.openai",
+    "watsonx": "adapters.inference.watsonx",
 }
 """The modules whose `ADAPTER` each is."""
 
