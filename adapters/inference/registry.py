@@ -15,10 +15,12 @@ from config.mistakes import UnusableDialect, nearest
 SHIPPED = {
     "anthropic": "adapters.inference.anthropic",
     "azure": "adapters.inference.azure",
+    "bedrock": "adapters.inference.bedrock",
     "gemini": "adapters.inference.gemini",
     "local": "adapters.inference.local",
     "ollama": "adapters.inference.ollama",
     "openai": "adapters.inference.openai",
+    "vertex": "adapters.inference.vertex",
     "watsonx": "adapters.inference.watsonx",
 }
 """The modules whose `ADAPTER` each is."""

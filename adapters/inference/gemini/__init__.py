@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from adapters.inference import openai
 from adapters.inference.contract import Adapter, Codec, NoOptions, Target
+from adapters.inference.gemini import embeddings
 from adapters.inference.gemini.errors import explain
 from adapters.inference.gemini.request import FIELDS, encode_chat
 from adapters.inference.gemini.response import decode_chat
@@ -21,6 +22,11 @@ def url_of_chat(target: Target, body: Body) -> str:
     return locate(target.settings.base_url or BASE_URL, target.model, method)
 
 
+def url_of_embeddings(target: Target, body: Body) -> str:
+    """Where texts go, one or many."""
+    return locate(target.settings.base_url or BASE_URL, target.model, "batchEmbedContents")
+
+
 @lru_cache(maxsize=1_024)
 def locate(base_url: str, model: str, method: str) -> str:
     """The URL of a model's method; a name such as `tunedModels/mine` says itself what it is of."""
@@ -35,7 +41,16 @@ def models_url(settings: Provider, options: NoOptions) -> str:
 
 ADAPTER = Adapter(
     name="gemini",
-    codecs={"chat": Codec(url_of_chat, encode_chat, decode_chat, ChatStream, fields=FIELDS)},
+    codecs={
+        "chat": Codec(url_of_chat, encode_chat, decode_chat, ChatStream, fields=FIELDS),
+        "embeddings": Codec(
+            url_of_embeddings,
+            embeddings.encode_embeddings,
+            embeddings.decode_embeddings,
+            ChatStream,
+            fields=embeddings.FIELDS,
+        ),
+    },
     sign=openai.sign,
     explain=explain,
     models_url=models_url,

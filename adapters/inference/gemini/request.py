@@ -4,13 +4,13 @@ import re
 from typing import Any
 
 import msgspec
-from msgspec import Raw
 
 from adapters.inference.contract import Encoded, Target
 from adapters.inference.gemini.contents import Conversation
 from adapters.inference.gemini.tools import encode_tools, json_schema
 from adapters.wire.body import Body, decode_field
 from adapters.wire.chat import ChatRequest, read_chat
+from adapters.wire.extras import vendor_extras
 from adapters.wire.fields import KEPT, MAPPED, UNSUPPORTED, Drops, Fields, Support, drops_for
 from adapters.wire.structured import ANY_OBJECT, schema_of
 
@@ -62,10 +62,13 @@ Pro models think always, and have no level below LOW.
 """
 _OLDER = re.compile(r"gemini-[12]\b")
 _LEAST_BUDGET_OF_PRO = 128
+_RESERVED = frozenset({"model", "contents", "systeminstruction", "system_instruction"})
+"""What no extra may change."""
+_UNDERSCORE = re.compile("_([a-z])")
 _FILES = "https://generativelanguage.googleapis.com/v1beta"
 
 _encode = msgspec.json.Encoder().encode
-_extras = msgspec.json.Decoder(dict[str, Any] | None)
+_any = msgspec.json.Decoder(Any)
 _number = msgspec.json.Decoder(float | None)
 
 
@@ -88,28 +91,31 @@ def encode_as(own: str, body: Body, target: Target) -> tuple[bytes, tuple[str, .
     Raises BadRequest on content that can't be expressed, and UnsupportedParameter where the target is to refuse.
     """
     drops = drops_for(body, target.provider, target.settings.on_unsupported)
-    for name in target.settings.unsupported:
-        if body.fields.get(name, Raw(b"null")) != Raw(b"null"):
-            drops.drop(name)
-    kept = {name: value for name, value in body.fields.items() if name not in target.settings.unsupported}
-    body = Body(kept, body.model, body.stream, body.wants_usage)
+    body = drops.without(body, target.settings.unsupported)
     request = read_chat(body)
     drops.drop_unexpressed(body.fields, FIELDS, own)
     for path in request.unknown:
         drops.drop(path, "unknown")
+    extras = {name: _any.decode(value) for name, value in vendor_extras(body, own, _RESERVED).items()}
     fields = _contents(request, target, drops) | encode_tools(request, drops)
     if config := _generation(request, body, target, drops):
         fields["generationConfig"] = config
-    if tier := _TIERS.get(request.service_tier or ""):
-        fields["serviceTier"] = tier
-    extras = decode_field(body.fields, own, _extras)
-    return _encode(merged(fields, extras) if extras else fields), drops.dropped
+    if request.service_tier not in (None, "auto"):
+        if tier := _TIERS.get(request.service_tier or ""):
+            fields["serviceTier"] = tier
+        else:
+            drops.drop("service_tier")
+    return _encode(merged(fields, extras)), drops.dropped
 
 
 def merged(fields: dict[str, Any], extras: dict[str, Any]) -> dict[str, Any]:
-    """Fields with a client's own in them: objects grow together, tools are added, all else is replaced."""
+    """Fields with a client's own in them: objects grow together, tools are added, all else is replaced.
+
+    The service takes `snake_case` as well, but not the same field twice.
+    """
     result = dict(fields)
-    for name, value in extras.items():
+    for spelled, value in extras.items():
+        name = _UNDERSCORE.sub(lambda match: match[1].upper(), spelled)
         before = result.get(name)
         if isinstance(before, dict) and isinstance(value, dict):
             result[name] = merged(before, value)

@@ -189,7 +189,7 @@ class GenerateContentResponse(Struct, rename="camel"):
 class Embedding(Struct):
     """The vector of one text."""
 
-    values: list[float]
+    values: Raw
 
 
 class EmbeddingUsage(Struct, rename="camel"):
@@ -233,7 +233,7 @@ class ErrorBody(Struct):
 
 
 read_response = msgspec.json.Decoder(GenerateContentResponse).decode
-read_embeddings = msgspec.json.Decoder(EmbedContentResponse).decode
+read_vectors = msgspec.json.Decoder(EmbedContentResponse).decode
 ErrorBodies: TypeAlias = ErrorBody | list[ErrorBody]
 read_error = msgspec.json.Decoder(ErrorBodies).decode
 read_status = msgspec.json.Decoder(Status).decode
