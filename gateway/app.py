@@ -14,7 +14,9 @@ from litestar.exceptions import HTTPException
 from adapters.wire.errors import GatewayError
 from config.schema import Operation
 from gateway.api.bodies import Bodies
+from gateway.api.compatibility import compatibility_door
 from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_exception
+from gateway.api.formats import MESSAGES
 from gateway.api.health import health_doors
 from gateway.api.inference import InferenceDoor
 from gateway.api.models import model_doors
@@ -30,6 +32,10 @@ _DOORS: dict[str, Operation] = {
     "/v2/rerank": "rerank",
     "/rerank": "rerank",
 }
+_MESSAGES_DOORS: dict[str, Operation] = {
+    "/v1/messages": "messages",
+    "/v1/messages/count_tokens": "count_tokens",
+}
 
 
 class App:
@@ -44,8 +50,10 @@ class App:
     def __init__(self, live: Live) -> None:
         bodies = Bodies()
         self._doors = {path: InferenceDoor(operation, live, bodies) for path, operation in _DOORS.items()}
+        for path, operation in _MESSAGES_DOORS.items():
+            self._doors[path] = InferenceDoor(operation, live, bodies, MESSAGES)
         self.litestar = Litestar(
-            route_handlers=[*model_doors(live), *health_doors, openapi_door(live)],
+            route_handlers=[*model_doors(live), *health_doors, openapi_door(live), compatibility_door(live)],
             exception_handlers={
                 GatewayError: answer_gateway_error,
                 HTTPException: answer_http_exception,

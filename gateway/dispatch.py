@@ -1,11 +1,13 @@
 """One attempt: encode for this target, send, explain or decode, and look at the first bytes of a stream."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeAlias
 
 from adapters.inference.contract import Codec, StreamDecoder, Target
 from adapters.wire.embeddings import split_inputs
 from adapters.wire.errors import BadRequest, GatewayError, UpstreamError, UpstreamUnreachable
+from adapters.wire.usage import Usage
 from gateway.batches import in_batches
 from gateway.call import Call, Reply, Stream
 from gateway.provider import Provider
@@ -18,15 +20,21 @@ _STREAM_HEADERS = (
 )
 _DROPPED_MAX = 32
 _DROPPED_NAME_MAX = 96
-_DONE = b"data: [DONE]\n\n"
+_NOTHING = (b"data: [DONE]\n\n", b"")
+"""What a stream amounts to that ended before it began."""
+_LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
 _PASSED_HEADERS = frozenset({b"retry-after", b"openai-processing-ms", b"openai-version", b"openai-organization"})
+_REQUEST_IDS = frozenset({b"x-request-id", b"request-id"})
+
+Count: TypeAlias = Callable[[Call], Awaitable[Usage]]
 
 
 class Dispatch:
-    """Sends calls to the configured providers."""
+    """Sends calls to the configured providers; `count` counts the tokens of a call where nobody tells them."""
 
-    def __init__(self, providers: Mapping[str, Provider]) -> None:
+    def __init__(self, providers: Mapping[str, Provider], count: Count) -> None:
         self._providers = providers
+        self._count = count
 
     async def attempt(self, call: Call, target: Target) -> Reply:
         """Ask one target.
@@ -37,22 +45,34 @@ class Dispatch:
         provider = self._providers[target.provider]
         codec = provider.codec(call.operation)
         if codec is None:
+            if call.operation == "count_tokens" and (messages := provider.codec("messages")) is not None:
+                return await self._estimate(call, target, messages)
             raise BadRequest(
                 f"The provider '{target.provider}' does not serve {call.operation}.", param="model", code="unsupported"
             )
         if call.operation == "embeddings" and (most := codec.most_inputs(target)) is not None:
             parts = split_inputs(call.body, most)
             if len(parts) > 1:
-                return await in_batches(lambda part: _ask(part, target, provider, codec), call, parts)
-        return await _ask(call, target, provider, codec)
+                return await in_batches(lambda part: _ask(part, target, provider, codec, self._count), call, parts)
+        return await _ask(call, target, provider, codec, self._count)
+
+    async def _estimate(self, call: Call, target: Target, messages: Codec) -> Reply:
+        """The tokens of a Messages request, counted here: the provider has no operation for it."""
+        messages.encode(call.body, target)  # raises for what the provider could not be asked
+        usage = await self._count(call)
+        if not usage.prompt_tokens:
+            raise GatewayError("The tokens could not be counted; the gateway's log says why.")
+        body = b'{"input_tokens":%d}' % usage.prompt_tokens
+        headers = [*_headers(call, target, ()), (b"x-isthmus-estimated", b"input_tokens"), *_json(body)]
+        return Reply(200, headers, body)
 
 
-async def _ask(call: Call, target: Target, provider: Provider, codec: Codec) -> Reply:
+async def _ask(call: Call, target: Target, provider: Provider, codec: Codec, count: Count) -> Reply:
     encoded = codec.encode(call.body, target)
     try:
         response = await provider.send(call, codec, target, encoded)
         try:
-            reply = await _reply(call, target, provider, codec, response)
+            reply = await _reply(call, target, provider, codec, response, count)
         except BaseException as error:
             response.close()
             if isinstance(error, GatewayError):
@@ -65,7 +85,9 @@ async def _ask(call: Call, target: Target, provider: Provider, codec: Codec) -> 
     return reply
 
 
-async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, response: Response) -> Reply:
+async def _reply(
+    call: Call, target: Target, provider: Provider, codec: Codec, response: Response, count: Count
+) -> Reply:
     if response.status > 299:
         raise provider.explain(response.status, response.headers, await response.read())
     if not (call.body.stream and call.generates):
@@ -73,12 +95,15 @@ async def _reply(call: Call, target: Target, provider: Provider, codec: Codec, r
         response.close()
         answer = codec.decode(raw, target, call.body)
         call.usage = answer.usage
+        body = answer.body
         if answer.usage is None and call.generates:
-            call.transcript.append(b"data: %b\n\n" % answer.body.replace(b"\n", b" "))  # to be counted as a stream is
+            call.transcript.append(b"data: %b\n\n" % body.replace(b"\n", b" "))  # to be counted as a stream is
+            if answer.with_usage is not None:
+                call.usage = await count(call)
+                body = answer.with_usage(call.usage)
         headers = _headers(call, target, response.headers)
-        headers.append((b"content-type", b"application/json"))
-        headers.append((b"content-length", b"%d" % len(answer.body)))
-        return Reply(200, headers, answer.body)
+        headers += _json(body)
+        return Reply(200, headers, body)
     if not _is_stream(response.headers, codec.media_type):
         codec.decode(await response.read(), target, call.body)
         raise UpstreamError("The provider did not stream its answer, although it was asked to.")
@@ -98,7 +123,7 @@ async def _first_frames(response: Response, decoder: StreamDecoder) -> bytes:
         data = await response.chunk()
         if not data:
             first = decoder.close()
-            if first == _DONE:
+            if first in _NOTHING:
                 raise UpstreamError("The provider's stream ended before it began.")
             break
         first = decoder.feed(data)
@@ -117,6 +142,10 @@ def _is_stream(headers: Iterable[tuple[bytes, bytes]], media_type: bytes) -> boo
     return False
 
 
+def _json(body: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    return (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))
+
+
 def _header_value(dropped: tuple[str, ...]) -> bytes:
     """Names that a client made up, made fit for a header and bounded."""
     more = len(dropped) - _DROPPED_MAX
@@ -133,8 +162,8 @@ def _headers(call: Call, target: Target, upstream: Iterable[tuple[bytes, bytes]]
     ]
     for header in upstream:
         name = header[0]
-        if name.startswith(b"x-ratelimit-") or name in _PASSED_HEADERS:
+        if name.startswith(_LIMITS) or name in _PASSED_HEADERS:
             headers.append(header)
-        elif name == b"x-request-id":
+        elif name in _REQUEST_IDS:
             headers.append((b"x-isthmus-upstream-request-id", header[1]))
     return headers

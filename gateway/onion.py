@@ -85,7 +85,7 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     """
     providers = _providers(config, around.run_dir, before)
     routes = Routes(config, lambda name: providers[name].options)
-    handler: Handler = Router(routes, Dispatch(providers))
+    handler: Handler = Router(routes, Dispatch(providers, around.count))
     handler = Limits(handler, around.in_flight, config.server.limits.concurrent_requests)
     handler = Telemetry(handler, around.sinks)
     return Onion(config, Keyring(config.keys), providers, routes, Catalogue(providers), handler, Running())

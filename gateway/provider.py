@@ -1,13 +1,14 @@
 """A configured provider at work: its dialect, its connections, its secret of the moment."""
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 
 import msgspec
 from msgspec import Raw
 
 from adapters.inference.contract import Adapter, Codec, Encoded, Engine, Headers, Target
+from adapters.messages.bridge import bridge, direct
 from adapters.wire.errors import BadRequest, GatewayError, Overloaded, UpstreamError, UpstreamUnreachable
 from adapters.wire.redaction import redact
 from config import schema
@@ -32,6 +33,16 @@ class _Listing(msgspec.Struct):
 _listing = msgspec.json.Decoder(_Listing | list[_Listed])  # Together sends the bare list
 
 
+def _codecs(adapter: Adapter, offered: Iterable[schema.Operation]) -> dict[schema.Operation, Codec]:
+    """What a provider is asked and how: Messages through chat where it does not speak that format itself."""
+    codecs = {operation: adapter.codecs[operation] for operation in offered if operation in adapter.codecs}
+    if "messages" in codecs:
+        codecs["messages"] = direct(codecs["messages"])
+    elif "chat" in codecs:
+        codecs["messages"] = bridge(codecs["chat"])
+    return codecs
+
+
 class Provider:
     """Sends encoded requests to one provider and keeps what is the same from request to request."""
 
@@ -43,7 +54,7 @@ class Provider:
         self.adapter = adapter
         self.options = msgspec.convert(settings.options, adapter.options)
         self.server = server
-        self._codecs = {operation: adapter.codecs.get(operation) for operation in settings.operations}
+        self._codecs = _codecs(adapter, settings.operations)
         self._pools: dict[Origin, Pool] = {}
         self._heads: dict[str, tuple[str | None, Pool, bytes]] = {}
         self._forwarded = tuple(header.lower().encode() for header in settings.forward_headers)
@@ -134,6 +145,8 @@ class Provider:
     def explain(self, status: int, headers: Headers, body: bytes) -> GatewayError:
         """The provider's error, without the key should the provider repeat it."""
         error = self.adapter.explain(status, headers, body)
+        if isinstance(error, UpstreamError):
+            error.said = body
         redact(error, self.settings.api_key)
         redact(error, self._token.present if self._token else None)
         return error

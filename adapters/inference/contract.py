@@ -60,15 +60,22 @@ class Answer(Struct, frozen=True):
 
     body: bytes
     usage: Usage | None = None
+    with_usage: Callable[[Usage], bytes] | None = None
+    """The same body with usage that the gateway counted, for formats that demand it where the provider is silent."""
 
 
 class StreamDecoder(Protocol):
     """Turns one provider's stream into OpenAI's, as the bytes come in."""
 
-    usage: Usage | None
-    """What the stream has told so far."""
-    error: GatewayError | None
-    """Set when the provider reports an error inside its stream; what follows is not read."""
+    @property
+    def usage(self) -> Usage | None:
+        """What the stream has told so far."""
+        ...
+
+    @property
+    def error(self) -> GatewayError | None:
+        """Set when the provider reports an error inside its stream; what follows is not read."""
+        ...
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes cut anywhere; give whole OpenAI frames, or nothing yet."""

@@ -306,7 +306,7 @@ def read_chat(body: Body) -> ChatRequest:
         if decoder is not None:
             values[name] = _decoded(name, raw, decoder)
             if name in _TREES and values[name]:
-                unknown += _unknown_members(name, _tree.decode(raw) or [], values[name])
+                unknown += unknown_members(name, _tree.decode(raw) or [], values[name])
         elif name not in _READ_ELSEWHERE:
             extra[name] = raw
     if not values.get("messages"):
@@ -375,16 +375,16 @@ def _unload_ids(messages: list[Message]) -> None:
             message.tool_call_id, _ = split(message.tool_call_id)
 
 
-def _unknown_members(path: str, tree: Any, value: Any) -> Iterator[str]:
+def unknown_members(path: str, tree: Any, value: Any) -> Iterator[str]:
     """Members of a JSON tree that the types beside it do not have; nulls say nothing."""
     if isinstance(value, list):
         for index, (below, item) in enumerate(zip(tree, value, strict=True)):
-            yield from _unknown_members(f"{path}[{index}]", below, item)
+            yield from unknown_members(f"{path}[{index}]", below, item)
     elif isinstance(value, Struct):
         config = value.__struct_config__
         known = dict(zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True))
         for name, below in cast(Mapping[str, Any], tree).items():
             if name in known:
-                yield from _unknown_members(f"{path}.{name}", below, getattr(value, known[name]))
+                yield from unknown_members(f"{path}.{name}", below, getattr(value, known[name]))
             elif name != config.tag_field and below is not None:
                 yield f"{path}.{name}"

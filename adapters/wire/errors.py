@@ -176,6 +176,8 @@ class UpstreamError(GatewayError):
         if type is not None:
             self.type = type
         self.raw = raw
+        self.said: bytes | None = None
+        """The provider's own bytes, whatever their shape."""
         self.retryable = status in (408, 409, 429) or status >= 500
 
     def body(self) -> bytes:

@@ -13,6 +13,13 @@ def redact(error: GatewayError, secret: str | None) -> None:
     if not secret or len(secret) < _SHORTEST_SECRET:
         return
     error.message = error.message.replace(secret, _REDACTED)
-    if isinstance(error, UpstreamError) and error.raw is not None:
+    if isinstance(error, UpstreamError):
+        error.raw = _without(error.raw, secret)
+        error.said = _without(error.said, secret)
+
+
+def _without(body: bytes | None, secret: str) -> bytes | None:
+    if body is not None:
         for written in (secret, json.dumps(secret)[1:-1]):
-            error.raw = error.raw.replace(written.encode(), _REDACTED.encode())
+            body = body.replace(written.encode(), _REDACTED.encode())
+    return body

@@ -26,6 +26,13 @@ _OLDER = "cl100k_base"
 _NEWEST = "o200k_base"
 _PIECE = 50_000
 """Characters encoded at once: tiktoken's time and stack grow faster than the text where it never breaks."""
+_NO_TEXTS = frozenset(
+    {
+        *("image_url", "input_audio", "file", "type", "id", "tool_call_id"),
+        *("tool_use_id", "cache_control", "signature"),
+    }
+)
+"""Members of messages and tools that hold no text of the prompt, in OpenAI's and Anthropic's format."""
 _PER_MESSAGE, _PER_NAME, _PER_ANSWER = 3, 1, 3
 
 
@@ -65,9 +72,9 @@ def _texts(value: Any) -> Iterable[str]:
     """Every text in a message or a list of tools, pictures and sounds left out."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and value.get("type") != "base64":
         for name, item in value.items():
-            if name not in ("image_url", "input_audio", "file", "type", "id", "tool_call_id"):
+            if name not in _NO_TEXTS:
                 yield from _texts(item)
     elif isinstance(value, list):
         for item in value:

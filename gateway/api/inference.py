@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-from adapters.wire.body import parse
 from adapters.wire.errors import BadRequest, GatewayError, MethodNotAllowed
 from config.schema import Operation
 from gateway.api.bodies import Bodies
+from gateway.api.formats import OPENAI, Format
 from gateway.call import Call, request_id_of
 from gateway.errors import render
 from gateway.onion import Live
@@ -20,8 +20,9 @@ _PARSE_IN_THREAD_AT = 524_288
 class InferenceDoor:
     """An ASGI application for one operation."""
 
-    def __init__(self, operation: Operation, live: Live, bodies: Bodies) -> None:
+    def __init__(self, operation: Operation, live: Live, bodies: Bodies, format: Format = OPENAI) -> None:
         self._operation: Operation = operation
+        self._format = format
         self._live = live
         self._bodies = bodies
 
@@ -40,15 +41,18 @@ class InferenceDoor:
             received = asyncio.get_running_loop().time()
             caller = onion.keyring.identify(headers)
             raw = await self._bodies.read(receive, headers, onion.config.server.limits)
+            parse = self._format.parse
             body = parse(raw) if len(raw) < _PARSE_IN_THREAD_AT else await asyncio.to_thread(parse, raw)
             if (said := headers.get(b"x-isthmus-unsupported")) is not None:
                 body.on_unsupported = _on_unsupported(said)
             caller.check(body)
             call = Call(self._operation, request_id, caller, body, headers, received)
             reply = await onion.handler(call)
+            if self._format.headers is not None:
+                reply.headers += self._format.headers(request_id)
             await relay(call, reply, send, self._live.count)
         except GatewayError as error:
-            status = await send_error(error, request_id, send)
+            status = await send_error(error, request_id, send, self._format)
             if call is not None:
                 call.status = status
         except asyncio.CancelledError:
@@ -68,10 +72,12 @@ def _on_unsupported(said: bytes) -> str:
     return said.decode()
 
 
-async def send_error(error: GatewayError, request_id: bytes, send: Send) -> int:
+async def send_error(error: GatewayError, request_id: bytes, send: Send, format: Format) -> int:
     """Answer with an error; give its status."""
     ours = () if any(name == b"x-request-id" for name, _ in error.headers) else ((b"x-request-id", request_id),)
-    status, headers, body = render(error, *ours)
+    if format.headers is not None:
+        ours = (*ours, *format.headers(request_id))
+    status, headers, body = render(error, *ours, body=format.error_body(error, request_id))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     return status

@@ -20,11 +20,15 @@ class Uncounted(msgspec.Struct, frozen=True):
     messages: bytes
     prompt: bytes
     transcript: bytes
+    system: bytes = b""
+    """Of a Messages request, as `tools`: instructions stand apart there."""
+    tools: bytes = b""
 
     @property
     def size(self) -> int:
         """Bytes of all texts."""
-        return len(self.messages) + len(self.prompt) + len(self.transcript)
+        parts = (self.messages, self.prompt, self.transcript, self.system, self.tools)
+        return sum(map(len, parts))
 
 
 def uncounted(call: Call) -> Uncounted:
@@ -36,6 +40,8 @@ def uncounted(call: Call) -> Uncounted:
         messages=bytes(fields.get("messages", b"")),
         prompt=bytes(fields.get("prompt") or fields.get("input") or b""),
         transcript=b"".join(call.transcript),
+        system=bytes(fields.get("system", b"")),
+        tools=bytes(fields.get("tools", b"")),
     )
 
 
@@ -54,7 +60,10 @@ def count(texts: Uncounted) -> Usage:
 
 def _prompt_tokens(texts: Uncounted) -> int:
     if texts.messages:
-        return count_chat(msgspec.json.decode(texts.messages), texts.model)
+        messages = msgspec.json.decode(texts.messages)
+        if texts.system:
+            messages = [{"content": msgspec.json.decode(texts.system)}, *messages]
+        return count_chat(messages, texts.model, msgspec.json.decode(texts.tools or b"null"))
     prompt = msgspec.json.decode(texts.prompt or b'""')
     parts = prompt if isinstance(prompt, list) else [prompt]
     return sum(_size(part, texts.model) for part in parts)
@@ -75,7 +84,21 @@ def _sent_text(transcript: bytes) -> str:
             chunk = msgspec.json.decode(data)
             for choice in chunk.get("choices", ()):
                 texts += _texts(choice.get("delta") or choice.get("message") or choice)
+            texts += _texts_of_messages(chunk)
     return "".join(texts)
+
+
+def _texts_of_messages(event: dict[str, Any]) -> list[str]:
+    """The texts of an answer in the Messages format, or of an event of its streams."""
+    blocks = [event.get("delta"), event.get("content_block"), *(event.get("content") or ())]
+    parts = [
+        block.get(name)
+        for block in blocks
+        if isinstance(block, dict)
+        for name in ("text", "thinking", "partial_json", "name")
+    ]
+    calls = [block["input"] for block in blocks if isinstance(block, dict) and block.get("input")]
+    return [part for part in parts if isinstance(part, str)] + [msgspec.json.encode(call).decode() for call in calls]
 
 
 def _texts(delta: dict[str, Any]) -> list[str]:

@@ -29,7 +29,7 @@ async def start(upstream: Upstream) -> AsyncIterator[Start]:
         live = Live(build(Config(providers={"lab": told}), around), around)
         running.append(live)
         case = upstream.on(answer)
-        return Dispatch(live.onion.providers), live.onion.routes.find(f"lab/{case.name}").targets[0]
+        return Dispatch(live.onion.providers, live.count), live.onion.routes.find(f"lab/{case.name}").targets[0]
 
     yield begin
     for live in running:

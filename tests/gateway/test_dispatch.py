@@ -33,7 +33,7 @@ async def serve(upstream: Upstream) -> AsyncIterator[Serve]:
         config = Config(providers={"lab": Provider(base_url=upstream.base_url, **settings)})
         live = Live(build(config, around), around)
         running.append(live)
-        return Dispatch(live.onion.providers), live.onion.routes.find(f"lab/{case.name}").targets[0]
+        return Dispatch(live.onion.providers, live.count), live.onion.routes.find(f"lab/{case.name}").targets[0]
 
     yield start
     for live in running:
