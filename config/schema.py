@@ -28,6 +28,21 @@ File = Annotated[
     ),
 ]
 Operation = Literal["chat", "completions", "embeddings", "rerank", "messages", "count_tokens"]
+Quirk = Literal[
+    "reasoning",
+    "content",
+    "think_tags",
+    "hollow",
+    "tool_calls",
+    "finish_reason",
+    "envelope",
+    "usage",
+    "carry_reasoning",
+    "short_ids",
+    "no_developer",
+]
+"""What else a provider of OpenAI's dialect does differently; docs/providers/any-openai-compatible.md says what is done
+about each."""
 
 
 def _shown(struct: Struct, secrets: tuple[str, ...]) -> list[tuple[str, Any]]:
@@ -166,6 +181,15 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Parameters that the provider refuses or ignores: dropped and reported, or refused."""
     on_unsupported: Literal["report", "refuse"] = "report"
     """`report`: leave such a parameter out and name it in `x-isthmus-dropped`; `refuse`: answer 400 and name it."""
+    quirks: list[Quirk] = field(default_factory=list)
+    """What else differs in requests and answers of the dialects `openai` and `azure`, and is put right: answers of a
+    provider without quirks pass byte for byte."""
+    past_reasoning: Literal["keep", "reasoning", "thinking_parts", "leave_out"] = "keep"
+    """What becomes of the reasoning in earlier messages: it stays as the client sent it, goes out under the name
+    `reasoning`, in Mistral's `thinking` parts, or not at all."""
+    structured_outputs: Literal["native", "json_object", "none"] = "native"
+    """What it knows of `response_format`: with `json_object` a schema goes into the prompt, with `none` the answer is
+    asked for as the arguments of a tool; both are checked against the schema."""
     stream_usage: Literal["ask", "sent", "never"] = "ask"
     """`ask`: streams tell usage when `stream_options.include_usage` asks; `sent`: they tell it unasked and refuse the
     parameter; `never`: they do not tell it, and the gateway counts."""
@@ -185,6 +209,11 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What only this dialect knows; checked against the dialect's own type."""
     docs: str | None = None
     """Where the facts of a shipped row were read."""
+
+    @property
+    def deviates(self) -> bool:
+        """Whether requests or answers differ from OpenAI's in more than the names of parameters."""
+        return bool(self.quirks) or self.structured_outputs != "native" or self.past_reasoning != "keep"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return _shown(self, ("api_key", "headers", "proxy", "options"))

@@ -6,12 +6,14 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw
 
+from adapters.wire.carried import MARK
 from adapters.wire.errors import BadRequest
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _text = msgspec.json.Decoder(str)
 _encode = msgspec.json.Encoder().encode
 _TRUE = b"true"
+_MARK = MARK.encode()
 _JUDGED = frozenset({"model", "stream", "stream_options"})
 """The fields that the gateway decides by."""
 _MODEL_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,512}")
@@ -47,7 +49,7 @@ class Body:
     `fields` keeps each value exactly as the client wrote it; whoever changes the request copies the dict first.
     """
 
-    __slots__ = ("fields", "model", "on_unsupported", "stream", "wants_usage")
+    __slots__ = ("carries", "fields", "model", "on_unsupported", "stream", "wants_usage")
 
     def __init__(self, fields: dict[str, Raw], model: str, stream: bool, wants_usage: bool) -> None:
         self.fields = fields
@@ -55,6 +57,8 @@ class Body:
         self.stream = stream
         self.wants_usage = wants_usage
         """Whether the client asked for usage in its stream."""
+        self.carries = False
+        """Whether an id may hold what a dialect wants back: see carried.py."""
         self.on_unsupported: str | None = None
         """`report` or `refuse`, where the client said what becomes of parameters that the target can't take."""
 
@@ -84,7 +88,9 @@ def parse(raw: bytes) -> Body:
         stream = _boolean("stream", value)
     if (options := fields.get("stream_options")) is not None:
         wants_usage = _wants_usage(options) and stream
-    return Body(fields, _model_name(model), stream, wants_usage)
+    body = Body(fields, _model_name(model), stream, wants_usage)
+    body.carries = _MARK in raw
+    return body
 
 
 def decode_field(fields: dict[str, Raw], name: str, decoder: msgspec.json.Decoder[T]) -> T | None:

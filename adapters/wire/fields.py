@@ -76,7 +76,7 @@ class Drops:
         self._dropped: dict[str, str] = {}
 
     def drop(self, name: str, reason: str = "unsupported") -> None:
-        """Note that a field is left out. `reason` is one word: `unsupported`, `unknown`, `shadowed`."""
+        """Note that a field is left out. `reason` is one word: `unsupported` or `unknown`."""
         if self._refuse:
             raise UnsupportedParameter(
                 f"Unsupported parameter: '{name}' is not supported by the provider '{self._provider}'.", param=name
@@ -86,6 +86,10 @@ class Drops:
     def drop_foreign(self, name: str) -> None:
         """Note that a member for another dialect is left out; that is no reason to refuse."""
         self._dropped[name] = "other-dialect"
+
+    def shadow(self, name: str) -> None:
+        """Note that a field gives way to one that has its new name already; that is no reason to refuse."""
+        self._dropped[name] = "shadowed"
 
     def drop_unexpressed(self, given: Mapping[str, Raw], fields: Fields, own: str, native: Iterable[str] = ()) -> None:
         """Note every field that the table does not let through.

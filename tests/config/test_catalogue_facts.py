@@ -17,7 +17,7 @@ from adapters.inference.registry import SHIPPED, find
 from adapters.wire.body import parse
 from config.catalogue import ROWS
 from config.schema import Operation, Provider
-from tests.config.loading import read
+from tests.config.rows import TEXTS, row, variables
 from tests.recordings import Recording
 from tests.recordings import load as load_recordings
 
@@ -25,39 +25,24 @@ PROJECT = Path(__file__).parents[2]
 PAGES = PROJECT / "docs" / "providers"
 recorded_traffic = pytest.mark.skipif(not load_recordings(), reason="no recorded traffic beside the project")
 
-TEXTS = dict(re.findall(r"^(\w+):\n((?:(?:[ #].*)?\n)+)", ROWS.read_text(), re.MULTILINE))
 CATALOGUE: dict[str, dict[str, Any]] = yaml.safe_load(ROWS.read_text())
 NAMES = sorted(CATALOGUE)
 PROMISED = (
     "openai azure vllm ollama groq cerebras sambanova together fireworks mistral deepseek xai openrouter nvidia"
-    " huggingface databricks perplexity llamacpp lmstudio local"
+    " huggingface databricks perplexity llamacpp lmstudio local watsonx"
 )
-
-# What the recordings have in the place of a host or account, and a key for the rest.
-_PLACES = {
-    "AZURE_OPENAI_ENDPOINT": "https://RESOURCE.openai.azure.com",
-    "CLOUDFLARE_ACCOUNT_ID": "ACCOUNT",
-    "DATABRICKS_HOST": "https://WORKSPACE.azuredatabricks.net",
-}
 
 # Recordings that were made at another address than the row's, and why.
 _ELSEWHERE = {
+    ("gpustack", "chat"): "at a port of its own",
+    ("anthropic", "count_tokens"): "by the SDK's beta client, whose URLs say so",
     ("nebius", "chat"): "before it became the Token Factory",
-    ("ollama", "embeddings"): "through its native API",
+    ("ollama", "embeddings"): "through an older path of its API",
     ("sambanova", "embeddings"): "through the router of Hugging Face",
     ("together", "completions"): "at its former host",
     ("together", "embeddings"): "at its former host",
+    ("watsonx", "chat"): "through its OpenAI surface",
 }
-
-
-def variables(text: str) -> dict[str, str]:
-    """A value for every variable without a default."""
-    return {name: _PLACES.get(name, "test-key-0123456789") for name in re.findall(r"\$\{(\w+)\}", text)}
-
-
-@cache
-def row(name: str) -> Provider:
-    return read(f"providers: {{{name}: {{}}}}", variables(TEXTS[name])).providers[name]
 
 
 @cache
@@ -117,8 +102,11 @@ def test_the_page_of_a_row_tells_what_the_row_does(name: str) -> None:
         *settings.unsupported,
         *settings.rename,
         *settings.rename.values(),
+        *settings.quirks,
     ):
         assert f"`{word}`" in said or f"`{word}=" in said, word
+    for name in ("past_reasoning", "structured_outputs"):
+        assert (f"`{name}: " in said) == (getattr(settings, name) != getattr(Provider(), name))
     assert ("take text only" in said) == (not settings.embeddings.token_input)
     assert ("unasked" in said or "in every chunk" in said) == (settings.stream_usage == "sent")
     assert settings.embeddings.max_inputs is None or f"{settings.embeddings.max_inputs:,} inputs" in said
@@ -212,7 +200,7 @@ def test_requests_go_where_recorded_clients_sent_theirs(name: str, operation: Op
 @recorded_traffic
 @pytest.mark.parametrize("name", [name for name in NAMES if any(recording.auth for recording in recordings(name))])
 def test_recorded_clients_sent_their_key_as_the_row_does(name: str) -> None:
-    header = {"bearer": "authorization header", "header:api-key": "api-key header"}[row(name).auth]
+    header = f"{row(name).auth.replace('bearer', 'authorization').removeprefix('header:')} header"
     assert header in {recording.auth.removesuffix(", Bearer") for recording in recordings(name) if recording.auth}
 
 

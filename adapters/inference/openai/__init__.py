@@ -5,6 +5,8 @@ from functools import lru_cache
 
 from adapters.inference.contract import Adapter, Codec, Encoded, Headers, NoOptions, Target
 from adapters.inference.openai.errors import explain
+from adapters.inference.openai.fields import CHAT, COMPLETIONS, EMBEDDINGS
+from adapters.inference.openai.mended import decode_chat, decode_completion, stream_chat, stream_completion
 from adapters.inference.openai.request import encode, encode_embeddings
 from adapters.inference.openai.rerank import decode_rerank, encode_rerank
 from adapters.inference.openai.response import decode
@@ -56,9 +58,9 @@ def codecs(
 ) -> dict[Operation, Codec]:
     """The operations of a dialect that is OpenAI's but for where they are located or how requests are encoded."""
     return {
-        "chat": Codec(located("/chat/completions"), encode, decode, Stream),
-        "completions": Codec(located("/completions"), encode, decode, Stream),
-        "embeddings": Codec(located("/embeddings"), encode_embeddings, decode, Stream),
+        "chat": Codec(located("/chat/completions"), encode, decode_chat, stream_chat, fields=CHAT),
+        "completions": Codec(located("/completions"), encode, decode_completion, stream_completion, fields=COMPLETIONS),
+        "embeddings": Codec(located("/embeddings"), encode_embeddings, decode, Stream, fields=EMBEDDINGS),
         "rerank": Codec(located("/rerank"), encode_rerank, decode_rerank, Stream),
     }
 

@@ -4,8 +4,11 @@ import msgspec
 from msgspec import Raw
 
 from adapters.inference.contract import Encoded, Target
+from adapters.inference.openai.messages import adapt_messages
+from adapters.inference.openai.structured_outputs import emulate, way_of
 from adapters.wire.body import Body, decode_field
-from adapters.wire.errors import BadRequest, UnsupportedParameter
+from adapters.wire.errors import BadRequest
+from adapters.wire.fields import VENDOR_FIELDS, Drops, drops_for
 
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(dict[str, Raw] | None)
@@ -45,44 +48,41 @@ def adapt(body: Body, target: Target) -> tuple[dict[str, Raw], tuple[str, ...]]:
     settings = target.settings
     fields = body.fields.copy()
     fields["model"] = target.model_json
-    if not settings.unsupported and not settings.rename:
+    plain = not (settings.unsupported or settings.rename or settings.deviates or body.carries)
+    if plain and VENDOR_FIELDS.isdisjoint(fields):
         return fields, ()
-    dropped = drop_unsupported(fields, body, target)
-    fields, shadowed = renamed(fields, settings.rename)
-    return fields, (*dropped, *shadowed)
+    drops = drops_for(body, target.provider, settings.on_unsupported)
+    _leave_out(fields, settings.unsupported, drops)
+    fields = _renamed(fields, settings.rename, drops)
+    if "messages" in fields:
+        adapt_messages(fields, settings, body.carries, drops)
+        if way := way_of(body, settings):
+            emulate(fields, body, way)
+    return fields, drops.dropped
 
 
-def drop_unsupported(fields: dict[str, Raw], body: Body, target: Target) -> list[str]:
-    """Take out what the provider can't take; give the names of those that said something, a null says nothing.
-
-    Raises UnsupportedParameter where the provider's settings say to refuse.
-    """
-    dropped = []
-    for name in target.settings.unsupported:
-        value = fields.pop(name, None)
-        if value is None or bytes(value) == b"null":
-            continue
-        if (body.on_unsupported or target.settings.on_unsupported) == "refuse":
-            raise UnsupportedParameter(
-                f"Unsupported parameter: '{name}' is not supported by the provider '{target.provider}'.", param=name
-            )
-        dropped.append(f"{name}=unsupported")
-    return dropped
+def _leave_out(fields: dict[str, Raw], unsupported: list[str], drops: Drops) -> None:
+    """Take out what the provider can't take, and what is for other dialects; a null says nothing."""
+    for name in unsupported:
+        if bytes(fields.pop(name, b"null")) != b"null":
+            drops.drop(name)
+    for name in [name for name in fields if name in VENDOR_FIELDS]:
+        del fields[name]
+        drops.drop_foreign(name)
 
 
-def renamed(fields: dict[str, Raw], names: dict[str, str]) -> tuple[dict[str, Raw], list[str]]:
-    """The fields in their order under the provider's names, and those that gave way to a field already named right."""
+def _renamed(fields: dict[str, Raw], names: dict[str, str], drops: Drops) -> dict[str, Raw]:
+    """The fields in their order under the provider's names; one gives way to a field that is already named right."""
     if names.keys().isdisjoint(fields):
-        return fields, []
-    dropped = []
+        return fields
     result = {}
     for name, value in fields.items():
         new = names.get(name, name)
         if new != name and new in fields:
-            dropped.append(f"{name}=shadowed")
+            drops.shadow(name)
         else:
             result[new] = value
-    return result, dropped
+    return result
 
 
 def ask_usage(fields: dict[str, Raw]) -> None:

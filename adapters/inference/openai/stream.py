@@ -53,7 +53,7 @@ _encode = msgspec.json.Encoder().encode
 class Stream:
     """An answer on its way; looks only into frames that have something to tell."""
 
-    __slots__ = ("_ended", "_framer", "_held", "_hides", "_owed", "_sample", "_secret", "_wanted", "error", "usage")
+    __slots__ = ("_framer", "_held", "_hides", "_owed", "_sample", "_secret", "_wanted", "ended", "error", "usage")
 
     def __init__(self, target: Target, body: Body) -> None:
         self.usage: Usage | None = None
@@ -68,7 +68,8 @@ class Stream:
         """`[DONE]`, while the usage that comes before it is being counted."""
         self._sample = b""
         """The first frame, for a chunk with usage that the gateway counted."""
-        self._ended = False
+        self.ended = False
+        """Nothing is read any more: `[DONE]` came, or an error."""
 
     @property
     def owes_usage(self) -> bool:
@@ -77,7 +78,7 @@ class Stream:
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes cut anywhere; give the frames that are whole."""
-        if self._ended:
+        if self.ended:
             return b""
         try:
             frames = self._framer.feed(data)
@@ -120,7 +121,7 @@ class Stream:
 
     def close(self, counted: Usage | None = None) -> bytes:
         """The upstream ended: give the frame it left open, the usage that is owed and `[DONE]`."""
-        tail = b"" if self._ended else self._last_frames()
+        tail = b"" if self.ended else self._last_frames()
         if self._held and counted is not None:
             tail += sse.write(_counted_chunk(self._sample, counted))
         tail += self._held
@@ -137,11 +138,11 @@ class Stream:
         if data is None or not (data.strip() == b"[DONE]" or _is_object(data)):
             return self._fail(UpstreamError("The provider's stream ended in the middle of an event."))
         shown = self._frame(last.rstrip(b"\r\n") + b"\n\n")
-        return shown if self._ended else shown + self._finish(_DONE)
+        return shown if self.ended else shown + self._finish(_DONE)
 
     def _frame(self, frame: bytes) -> bytes:
         """What the client gets for one frame."""
-        if self._ended:
+        if self.ended:
             return b""
         if frame == _DONE:
             return self._finish(frame)
@@ -178,7 +179,7 @@ class Stream:
         return sse.with_data(frame, _with_usage_null(data)) if chunk.usage else frame
 
     def _finish(self, done: bytes) -> bytes:
-        self._ended = True
+        self.ended = True
         if self.owes_usage:
             self._held = done
             return b""
@@ -187,7 +188,7 @@ class Stream:
     def _fail(self, error: UpstreamError) -> bytes:
         redact(error, self._secret)
         self.error = error
-        self._ended = True
+        self.ended = True
         return sse.write(error.body())
 
 
