@@ -86,9 +86,10 @@ class ChunkWriter:
         place = self._tools[index]
         return self.delta({"tool_calls": [{"index": place, "function": {"arguments": piece}}]}, index)
 
-    def finish(self, reason: FinishReason, index: int = 0) -> bytes:
-        """The end of a choice."""
-        return self.delta({}, index, finish_reason=reason)
+    def finish(self, reason: FinishReason, index: int = 0, **further: Any) -> bytes:
+        """The end of a choice; `further` are top-level members of its chunk, such as what a guardrail did."""
+        chunk = self.delta({}, index, finish_reason=reason)
+        return chunk[:-3] + b"," + _encode(further)[1:] + b"\n\n" if further else chunk
 
     def end(self, usage: Usage | None) -> bytes:
         """The end of the stream: usage where the client asked for it and it is known, and `[DONE]`."""
