@@ -16,7 +16,7 @@ from config.schema import Operation
 from gateway.api.bodies import Bodies
 from gateway.api.compatibility import compatibility_door
 from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_exception
-from gateway.api.formats import MESSAGES
+from gateway.api.formats import MESSAGES, OPENAI, Format
 from gateway.api.health import health_doors
 from gateway.api.inference import InferenceDoor
 from gateway.api.models import model_doors
@@ -31,11 +31,10 @@ _DOORS: dict[str, Operation] = {
     "/v1/rerank": "rerank",
     "/v2/rerank": "rerank",
     "/rerank": "rerank",
-}
-_MESSAGES_DOORS: dict[str, Operation] = {
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "count_tokens",
 }
+_FORMATS: dict[Operation, Format] = {"messages": MESSAGES, "count_tokens": MESSAGES}
 
 
 class App:
@@ -49,9 +48,10 @@ class App:
 
     def __init__(self, live: Live) -> None:
         bodies = Bodies()
-        self._doors = {path: InferenceDoor(operation, live, bodies) for path, operation in _DOORS.items()}
-        for path, operation in _MESSAGES_DOORS.items():
-            self._doors[path] = InferenceDoor(operation, live, bodies, MESSAGES)
+        self._doors = {
+            path: InferenceDoor(operation, live, bodies, _FORMATS.get(operation, OPENAI))
+            for path, operation in _DOORS.items()
+        }
         self.litestar = Litestar(
             route_handlers=[*model_doors(live), *health_doors, openapi_door(live), compatibility_door(live)],
             exception_handlers={

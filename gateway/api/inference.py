@@ -1,4 +1,4 @@
-"""The doors of chat/completions, completions, embeddings and rerank: HTTP to a Call, and the Reply back."""
+"""The doors of chat/completions, completions, embeddings, rerank and messages: HTTP to a Call, and the Reply back."""
 
 import asyncio
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from adapters.wire.errors import BadRequest, GatewayError, MethodNotAllowed
 from config.schema import Operation
 from gateway.api.bodies import Bodies
-from gateway.api.formats import OPENAI, Format
+from gateway.api.formats import Format
 from gateway.call import Call, request_id_of
 from gateway.errors import render
 from gateway.onion import Live
@@ -20,7 +20,7 @@ _PARSE_IN_THREAD_AT = 524_288
 class InferenceDoor:
     """An ASGI application for one operation."""
 
-    def __init__(self, operation: Operation, live: Live, bodies: Bodies, format: Format = OPENAI) -> None:
+    def __init__(self, operation: Operation, live: Live, bodies: Bodies, format: Format) -> None:
         self._operation: Operation = operation
         self._format = format
         self._live = live
