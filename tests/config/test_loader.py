@@ -51,7 +51,7 @@ def test_a_shipped_row_that_only_a_deployment_names_is_a_provider() -> None:
 def test_a_provider_named_like_a_row_starts_from_it() -> None:
     lab = read("providers: {ollama: {base_url: 'http://gpu:11434/v1'}}").providers["ollama"]
     assert lab.base_url == "http://gpu:11434/v1"
-    assert lab.rename == {"max_completion_tokens": "max_tokens"}
+    assert lab.dialect == "ollama"
     assert lab.docs is not None
 
 
@@ -68,9 +68,8 @@ def test_extends_starts_from_a_row_under_another_name() -> None:
 
 
 def test_mappings_of_a_row_join_name_by_name_and_lists_are_replaced() -> None:
-    text = "providers: {o: {extends: ollama, rename: {user: person}, unsupported: [seed], embeddings: {max_inputs: 5}}}"
+    text = "providers: {o: {extends: ollama, unsupported: [seed], embeddings: {max_inputs: 5}}}"
     provider = read(text).providers["o"]
-    assert provider.rename == {"max_completion_tokens": "max_tokens", "user": "person"}
     assert provider.unsupported == ["seed"]
     assert provider.embeddings.max_inputs == 5
     assert provider.embeddings.token_input is False
@@ -78,7 +77,7 @@ def test_mappings_of_a_row_join_name_by_name_and_lists_are_replaced() -> None:
 
 def test_null_takes_a_value_of_the_row_away() -> None:
     provider = read(
-        "providers: {o: {extends: ollama, api_key: null, rename: {max_completion_tokens: null}}}"
+        "providers: {o: {extends: lmstudio, api_key: null, rename: {max_completion_tokens: null}}}"
     ).providers["o"]
     assert provider.api_key is None
     assert provider.rename == {}

@@ -41,7 +41,7 @@ def encode_messages(messages: list[Message], drops: Drops) -> list[dict[str, Any
                 encoded.append(_assistant(message, place, drops))
             case Tool():
                 encoded.append(_tool_result(message, names, place, drops))
-            case Function():
+            case _:
                 encoded.append({"role": "tool", "content": message.content or "", "tool_name": message.name})
     return encoded
 

@@ -20,7 +20,7 @@ FIELDS: Fields = {
     "model": KEPT,
     "messages": Support("mapped", "images and sound in base64 only"),
     "stream": KEPT,
-    "stream_options": Support("mapped", "streams tell usage unasked"),
+    "stream_options": Support("emulated", "streams tell usage unasked"),
     "tools": KEPT,
     "functions": Support("mapped", "tools"),
     "tool_choice": Support("emulated", "none leaves the tools out; required and a named tool are reported"),
@@ -132,7 +132,7 @@ def merge_options(body: Body, extras: dict[str, Raw]) -> dict[str, Raw]:
 def _options(request: ChatRequest, drops: Drops) -> dict[str, Any]:
     """What Ollama has among its options."""
     if request.max_tokens is not None and request.max_tokens != request.most_tokens:
-        drops.drop("max_tokens", "shadowed")
+        drops.shadow("max_tokens")
     options = {
         "num_predict": request.most_tokens,
         "temperature": request.temperature,

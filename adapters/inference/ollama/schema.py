@@ -68,6 +68,7 @@ class EmbedResponse(Struct):
     prompt_eval_count: int | None = None
 
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _chat = msgspec.json.Decoder(ChatResponse)
 _embeddings = msgspec.json.Decoder(EmbedResponse)
 
@@ -79,7 +80,7 @@ def read_answer(raw: bytes) -> ChatResponse:
     """
     try:
         answer = _chat.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         raise UpstreamError("The provider's answer can't be read.") from None
     if answer.error is not None:
         raise UpstreamError(answer.error or "The provider failed without a message.", type="server_error")
@@ -90,5 +91,5 @@ def read_vectors(raw: bytes) -> EmbedResponse:
     """Read the answer to an embeddings request. Raises UpstreamError on what can't be read."""
     try:
         return _embeddings.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         raise UpstreamError("The provider's answer has no embeddings.") from None

@@ -56,3 +56,19 @@ def test_a_clients_word_counts_more_than_the_operators(said: str | None, written
     else:
         drops.drop("seed")
         assert drops.dropped == ("seed=unsupported",)
+
+
+def test_what_the_operator_names_unsupported_is_taken_out_and_told_of() -> None:
+    drops = Drops("lab", refuse=False)
+    asked = request(seed=1, n=1, user="me")
+    asked.on_unsupported = "report"
+    rest = drops.without(asked, ["seed", "n", "stop"])
+    assert list(rest.fields) == ["model", "user"]
+    assert rest.on_unsupported == "report"
+    assert drops.dropped == ("seed=unsupported",)
+    assert "seed" in asked.fields
+
+
+def test_a_request_with_nothing_to_take_out_stays_the_same() -> None:
+    asked = request(user="me")
+    assert Drops("lab", refuse=True).without(asked, ["seed"]) is asked
