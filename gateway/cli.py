@@ -1,4 +1,4 @@
-"""The command line: `isthmus serve | check | models | schema | version`."""
+"""The command line: `isthmus serve | check | models | compatibility | schema | version`."""
 
 import argparse
 import sys
@@ -45,6 +45,11 @@ def _parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="list the models that a configuration serves")
     _config_option(models)
+
+    compatibility = commands.add_parser(
+        "compatibility", help="what becomes of each request field at each shipped provider"
+    )
+    compatibility.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
 
     commands.add_parser("schema", help="print the JSON Schema of isthmus.yaml, for editors")
     commands.add_parser("version", help="print the version")

@@ -5,7 +5,7 @@ from adapters.wire.fields import UNSUPPORTED, Fields, Support
 from config.schema import Operation, Provider
 
 _TOLD = {
-    "sent": Support("mapped", "streams tell usage unasked"),
+    "sent": Support("emulated", "streams tell usage unasked"),
     "never": Support("emulated", "the gateway counts"),
 }
 _FORMS = {

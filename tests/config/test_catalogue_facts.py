@@ -17,6 +17,7 @@ from adapters.inference.registry import SHIPPED, find
 from adapters.wire.body import parse
 from config.catalogue import ROWS
 from config.schema import Operation, Provider
+from tests.config.loading import read
 from tests.config.rows import TEXTS, row, variables
 from tests.recordings import Recording
 from tests.recordings import load as load_recordings

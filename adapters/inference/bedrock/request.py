@@ -24,7 +24,7 @@ FIELDS: Fields = {
     "model": Support("mapped", "in the URL"),
     "messages": MAPPED,
     "stream": Support("mapped", "in the URL"),
-    "stream_options": Support("mapped", "streams always tell usage"),
+    "stream_options": Support("emulated", "streams always tell usage"),
     "max_completion_tokens": MAPPED,
     "max_tokens": MAPPED,
     "temperature": KEPT,

@@ -18,7 +18,7 @@ FIELDS: Fields = {
     "messages": MAPPED,
     "model": Support("mapped", "stands in the URL"),
     "stream": Support("mapped", "stands in the URL"),
-    "stream_options": Support("mapped", "the service always tells usage"),
+    "stream_options": Support("emulated", "the service always tells usage"),
     "tools": Support("mapped", "functions; `parametersJsonSchema` takes JSON Schema as it is"),
     "functions": MAPPED,
     "tool_choice": Support("mapped", "AUTO, ANY, NONE, `allowedFunctionNames`; VALIDATED for strict functions"),

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from msgspec import structs
 
 from adapters.inference import openai
-from adapters.inference.contract import Adapter, Encoded, Target
+from adapters.inference.contract import Adapter, Codec, Encoded, Target
 from adapters.inference.local.engine import LocalEngine
 from adapters.inference.local.options import LocalOptions
 from adapters.inference.openai.errors import explain
 from adapters.inference.openai.request import encode, encode_embeddings
 from adapters.wire.body import Body
+from adapters.wire.fields import UNSUPPORTED
 
 
 def _at(path: str) -> Callable[[Target, Body], str]:
@@ -58,9 +59,15 @@ def _honest(target: Target) -> Target:
     return structs.replace(target, settings=structs.replace(target.settings, unsupported=unsupported))
 
 
+def _told(codec: Codec) -> Codec:
+    """The codec with a table that is honest too."""
+    ignored = codec.fields.keys() & set(_IGNORED)
+    return structs.replace(codec, fields={**codec.fields, **dict.fromkeys(ignored, UNSUPPORTED)})
+
+
 ADAPTER = Adapter(
     name="local",
-    codecs=openai.codecs(_at, _encode, _encode_embeddings),
+    codecs={name: _told(codec) for name, codec in openai.codecs(_at, _encode, _encode_embeddings).items()},
     sign=openai.sign,
     explain=explain,
     options=LocalOptions,
