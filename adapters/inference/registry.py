@@ -16,6 +16,7 @@ SHIPPED = {
     "anthropic": "adapters.inference.anthropic",
     "azure": "adapters.inference.azure",
     "bedrock": "adapters.inference.bedrock",
+    "cohere": "adapters.inference.cohere",
     "gemini": "adapters.inference.gemini",
     "local": "adapters.inference.local",
     "ollama": "adapters.inference.ollama",
