@@ -165,9 +165,14 @@ def _trim_prefill(turns: list[Turn]) -> None:
     """Take white space from the end of an answer that the model is to continue: the service refuses it."""
     if not turns or turns[-1]["role"] != "assistant":
         return
-    last = turns[-1]["content"][-1]
+    content = turns[-1]["content"]
+    last = content[-1]
     if isinstance(last, dict) and last["type"] == "text":
         last["text"] = last["text"].rstrip()
+        if not last["text"]:
+            content.pop()
+    if not content:
+        turns.pop()
 
 
 def called_tools(messages: Iterable[Message]) -> list[str]:

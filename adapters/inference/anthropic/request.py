@@ -65,6 +65,7 @@ NATIVE = (
 _RESERVED = frozenset({"model", "fallbacks", "messages", "system", "stream"})
 """What no extra may change."""
 _TIERS = {"auto": "auto", "priority": "auto", "default": "standard_only", "standard_only": "standard_only"}
+_NO_THINKING = {"type": "disabled"}
 _FILES_BETA = "files-api-2025-04-14"
 
 _encode = msgspec.json.Encoder().encode
@@ -118,7 +119,7 @@ def _fields(request: ChatRequest, body: Body, target: Target, extras: dict[str, 
             drops.drop(path, "unknown")
     max_tokens = request.most_tokens if request.most_tokens is not None else model.max_tokens
     thoughts = thinking(request, model, max_tokens, drops, forced=box.is_forced)
-    thinks = extras.get("thinking", thoughts.get("thinking", {"type": "disabled"})).get("type") != "disabled"
+    thinks = (extras.get("thinking") or thoughts.get("thinking", _NO_THINKING)) != _NO_THINKING
     config = thoughts.pop("output_config", {}) | ({"format": box.format} if box.format is not None else {})
     fields: dict[str, Any] = {
         "max_tokens": max_tokens,
@@ -133,10 +134,7 @@ def _fields(request: ChatRequest, body: Body, target: Target, extras: dict[str, 
     }
     top_k = extras.pop("top_k", None)
     fields |= thoughts | sampling(request, top_k, model, drops, thinks=thinks)
-    return {name: value for name, value in fields.items() if value or name in _MAY_BE_EMPTY}
-
-
-_MAY_BE_EMPTY = frozenset({"max_tokens", "messages", "temperature", "top_p", "top_k"})
+    return {name: value for name, value in fields.items() if value not in (None, [], {})}
 
 
 def _extras(body: Body) -> dict[str, Any]:

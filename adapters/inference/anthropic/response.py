@@ -34,6 +34,7 @@ _FINISH: dict[str, FinishReason] = {
     "model_context_window_exceeded": "length",
     "refusal": "content_filter",
 }
+_NO_MESSAGE = "The provider's answer is not a message."
 _TIERS = {"standard": "default"}
 
 
@@ -44,6 +45,8 @@ def decode_chat(raw: bytes, target: Target, body: Body) -> Answer:
     not fit the schema that was asked for.
     """
     told = read_message(raw, target)
+    if told.type != "message" and told.stop_reason is None:
+        raise UpstreamError(_NO_MESSAGE)
     answer = _Said(structured="response_format" in body.fields and asked_schema(body) is not None)
     for index, block in enumerate(told.content):
         answer.take(block, index)
@@ -62,7 +65,8 @@ def decode_chat(raw: bytes, target: Target, body: Body) -> Answer:
         annotations=answer.annotations,
     )
     choices, model = [choice(said, reason)], told.model or target.model
-    out = completion(told.id or made_up_id(), model, choices, usage, service_tier=service_tier(counts))
+    further: dict[str, Any] = {"service_tier": service_tier(counts), "container": told.container}
+    out = completion(told.id or made_up_id(), model, choices, usage, **further)
     return Answer(out, usage)
 
 
@@ -109,7 +113,7 @@ def read_message(raw: bytes, target: Target) -> Message:
     try:
         told = message_decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise UpstreamError("The provider's answer is not a message.") from None
+        raise UpstreamError(_NO_MESSAGE) from None
     if told.type == "error":
         error = explain_inside(raw)
         redact(error, target.settings.api_key)

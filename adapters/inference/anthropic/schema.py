@@ -46,6 +46,13 @@ Unknown: TypeAlias = dict[str, Any]
 Block: TypeAlias = Text | Thinking | RedactedThinking | ToolUse | Unknown
 
 
+class Container(Struct):
+    """Where code of the model ran; a later request may name it to go on there."""
+
+    id: str
+    expires_at: str | None = None
+
+
 class StopDetails(Struct):
     """More about a stop, for now only a refusal's."""
 
@@ -78,6 +85,7 @@ class Message(Struct):
     content: list[Raw] = []
     stop_reason: str | None = None
     stop_details: StopDetails | None = None
+    container: Container | None = None
     usage: Raw = Raw()
 
 
@@ -148,6 +156,7 @@ class Stop(Struct):
 
     stop_reason: str | None = None
     stop_details: StopDetails | None = None
+    container: Container | None = None
 
 
 class MessageDelta(Struct, tag="message_delta"):

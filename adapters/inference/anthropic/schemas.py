@@ -1,31 +1,32 @@
 """JSON Schemas in the part of the language that the service compiles.
 
 https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
-What it can't take is told to the model in the description, as Anthropic's own SDKs do it (`transform_schema`), and
-answers are checked against the client's own schema.
+Rules that it does not know are told to the model in the description, as Anthropic's own SDKs do it
+(`transform_schema`); answers are checked against the client's own schema, so nothing is lost.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import msgspec
 
-_KEPT = frozenset({"$ref", "const", "description", "enum", "title", "type", "required", "default"})
+_KEPT = frozenset({"$ref", "const", "default", "description", "enum", "required", "title", "type"})
 _NAMED = ("properties", "$defs", "definitions")
-_LISTED = ("anyOf", "allOf")
-_FORMATS = frozenset(
-    {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
-)  # fmt: skip
+_FORMATS = frozenset({"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"})
+_REFERENCES = ("#/$defs/", "#/definitions/")
 _DEPTH_MAX = 64
 
-Schema = dict[str, Any]
+Schema: TypeAlias = dict[str, Any]
 
 
 def compilable(schema: Schema) -> Schema | None:
-    """A schema that the service compiles and that nothing fits which the given one forbids in a way it could know.
+    """A schema that the service compiles, to which only answers fit that fit the given one but for its finer rules.
 
-    None where there is none: objects with members of any name, types told by nothing, references to other documents.
+    None where there is none: for objects whose members may have any name, schemas that hold themselves, references to
+    other documents, and places where anything may stand.
     """
     try:
+        _refuse_recursion(schema)
         return _converted(schema, _DEPTH_MAX)
     except _NotCompilable:
         return None
@@ -41,45 +42,35 @@ def _converted(schema: Any, depth: int) -> Schema:
     result: Schema = {}
     told: Schema = {}
     for name, value in schema.items():
-        if name in _KEPT:
-            result[name] = value
-        elif name in _NAMED:
-            result[name] = {key: _converted(below, depth - 1) for key, below in _members(value)}
-        elif name in _LISTED or name == "oneOf":
-            result["anyOf" if name == "oneOf" else name] = [_converted(below, depth - 1) for below in _items(value)]
-        elif name == "items":
-            result[name] = _converted(value, depth - 1)
-        elif (name == "minItems" and value in (0, 1)) or (name == "format" and value in _FORMATS):
-            result[name] = value
-        elif name != "additionalProperties":
-            told[name] = value
-    _check_reference(result)
+        match name, value:
+            case ("enum", list()) if any(isinstance(each, dict | list) for each in value):
+                raise _NotCompilable
+            case (str(), _) if name in _KEPT:
+                result[name] = value
+            case (str(), dict()) if name in _NAMED:
+                result[name] = {key: _converted(below, depth - 1) for key, below in value.items()}
+            case ("anyOf" | "oneOf", list()):
+                result["anyOf"] = [_converted(below, depth - 1) for below in value]
+            case ("allOf", [only]):
+                result |= _converted(only, depth - 1)
+            case ("allOf", _):
+                raise _NotCompilable
+            case ("items", _):
+                result[name] = _converted(value, depth - 1)
+            case ("minItems", 0 | 1):
+                result[name] = value
+            case ("format", str()) if value in _FORMATS:
+                result[name] = value
+            case (str(), _) if name != "additionalProperties":
+                told[name] = value
+    if not result.keys() & {"$ref", "anyOf", "const", "enum", "type"}:
+        raise _NotCompilable
     _close(result, schema)
-    return _describe(result, told)
-
-
-def _members(value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise _NotCompilable
-    return value.items()
-
-
-def _items(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise _NotCompilable
-    return value
-
-
-def _check_reference(result: Schema) -> None:
-    reference = result.get("$ref")
-    if reference is not None and not str(reference).startswith("#/"):
-        raise _NotCompilable
-    if not result.keys() & {"$ref", "type", "enum", "const", *_LISTED}:
-        raise _NotCompilable
+    return _described(result, told)
 
 
 def _close(result: Schema, schema: Schema) -> None:
-    """Objects may only have the members that are named."""
+    """Let objects have only the members that are named."""
     kinds = result.get("type")
     if kinds != "object" and not (isinstance(kinds, list) and "object" in kinds):
         return
@@ -89,9 +80,44 @@ def _close(result: Schema, schema: Schema) -> None:
     result["additionalProperties"] = False
 
 
-def _describe(result: Schema, told: Schema) -> Schema:
-    if told:
-        said = f"{result['description']}\n\n" if "description" in result else ""
-        rules = ", ".join(f"{name}: {msgspec.json.encode(value).decode()}" for name, value in told.items())
-        result["description"] = f"{said}{{{rules}}}"
-    return result
+def _described(result: Schema, told: Schema) -> Schema:
+    if not told:
+        return result
+    rules = ", ".join(f"{name}: {msgspec.json.encode(value).decode()}" for name, value in told.items())
+    before = f"{result['description']}\n\n" if "description" in result else ""
+    return result | {"description": f"{before}{{{rules}}}"}
+
+
+def _refuse_recursion(schema: Schema) -> None:
+    """Follow every reference, and refuse one that leads back to itself or elsewhere than to a definition."""
+    if not all(found.startswith(_REFERENCES) for found in _references(schema, _DEPTH_MAX)):
+        raise _NotCompilable
+    uses: dict[str, set[str]] = {}
+    for place in ("$defs", "definitions"):
+        if isinstance(defined := schema.get(place), dict):
+            uses |= {f"#/{place}/{name}": set(_references(below, _DEPTH_MAX)) for name, below in defined.items()}
+    if any(_leads_back(start, uses) for start in uses):
+        raise _NotCompilable
+
+
+def _leads_back(start: str, uses: dict[str, set[str]]) -> bool:
+    reached, waiting = set[str](), [start]
+    while waiting:
+        found = uses.get(waiting.pop(), set()) - reached
+        reached |= found
+        waiting += found
+    return start in reached
+
+
+def _references(value: Any, depth: int) -> Iterator[str]:
+    if depth == 0:
+        raise _NotCompilable
+    if isinstance(value, dict):
+        reference = value.get("$ref")
+        if isinstance(reference, str):
+            yield reference
+        for below in value.values():
+            yield from _references(below, depth - 1)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _references(below, depth - 1)

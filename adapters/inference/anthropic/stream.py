@@ -221,7 +221,8 @@ class ChatStream:
                 check_answer("".join(self._answer), self._body)
             except GatewayError as error:
                 return out + self._fail(error)
-        return out + self._writer.finish(reason)
+        where: dict[str, Any] = {} if self._why.container is None else {"container": self._why.container}
+        return out + self._writer.finish(reason, **where)
 
     def _say(self, text: str) -> bytes:
         self._length += len(text)

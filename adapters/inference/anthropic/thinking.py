@@ -53,7 +53,7 @@ def sampling(request: ChatRequest, top_k: Any, model: Model, drops: Drops, *, th
     given = {name: value for name, value in asked.items() if value is not None}
     kept = {name: value for name, value in given.items() if _takes(name, value, model, thinks=thinks)}
     if model.samples_by_one and len(kept.keys() & {"temperature", "top_p"}) > 1:
-        del kept["top_p"]
+        del kept["temperature" if kept["temperature"] == 1 else "top_p"]
     for name, value in given.items():
         if name not in kept and not (name != "top_k" and value == 1):  # 1 is what happens anyway
             drops.drop(name)

@@ -22,7 +22,8 @@ Tool: TypeAlias = dict[str, Any] | Raw
 
 _tools = msgspec.json.Decoder(list[Raw])
 _names = msgspec.json.Decoder(dict[str, Any])
-_ANYTHING: dict[str, Any] = {"type": "object", "properties": {}}
+_ANYTHING = {"type": "object"}
+_NOTHING: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
 _WEB_SEARCH = {"type": "web_search_20250305", "name": "web_search"}
 
 
@@ -42,14 +43,14 @@ class Toolbox(Struct):
 def toolbox(request: ChatRequest, body: Body, model: Model, drops: Drops) -> Toolbox:
     """The tools, the choice among them and the answer's form. Raises BadRequest on a schema that can't be taken."""
     box = Toolbox(_defined(request, body, model, drops))
-    if not box.tools and (names := called_tools(request.messages)):
-        # The service wants every tool defined that the conversation has calls of.
-        box.tools = [{"name": name, "input_schema": _ANYTHING} for name in names]
-        box.choice = {"type": "none"}
-    elif box.tools:
+    if box.tools:
         box.choice = _choice(request, model, drops)
     if request.web_search_options is not None:
         box.tools.append(_web_search(request.web_search_options, drops))
+    if not box.tools and (names := called_tools(request.messages)):
+        # The service wants tools to be defined where the conversation has calls.
+        box.tools = [{"name": name, "input_schema": _ANYTHING} for name in names]
+        box.choice = {"type": "none"}
     _put_into_form(box, request, model, drops)
     return box
 
@@ -73,14 +74,14 @@ def _defined(request: ChatRequest, body: Body, model: Model, drops: Drops) -> li
 
 
 def _function(function: FunctionDefinition, param: str, model: Model, drops: Drops) -> dict[str, Any]:
-    schema = {"type": "object"} | function.parameters if function.parameters else _ANYTHING
+    schema = {"type": "object"} | function.parameters if function.parameters else _NOTHING
     told: dict[str, Any] = {"name": function.name, "input_schema": schema}
     if function.description:
         told["description"] = function.description
     if function.strict:
         strict = compilable(schema) if model.fits_schemas else None
-        if strict is not None or not schema.get("properties"):
-            told |= {"input_schema": strict or (_ANYTHING | {"additionalProperties": False}), "strict": True}
+        if strict is not None:
+            told |= {"input_schema": strict, "strict": True}
         else:
             drops.drop(f"{param}.strict")
     return told
