@@ -28,6 +28,8 @@ class _Inventor:
         match schema.get("type", "object" if "properties" in schema else "string"):
             case "object":
                 properties = schema.get("properties") or {}
+                if not properties and schema.get("additionalProperties") is True:
+                    return {each: f"some {each}" for each in self._quoted}
                 return {each: self.value(inner, each) for each, inner in properties.items()}
             case "array":
                 return [self.value(schema.get("items") or {}, name)]

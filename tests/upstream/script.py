@@ -90,9 +90,11 @@ def json_answer(value: Any, *headers: tuple[str, str], status: int = 200) -> tup
     return whole(status, compact(value), *headers)
 
 
-def event_stream(*parts: bytes | Step, headers: Iterable[tuple[str, str]] = ()) -> tuple[Step, ...]:
+def event_stream(
+    *parts: bytes | Step, headers: Iterable[tuple[str, str]] = (), content_type: str = "text/event-stream"
+) -> tuple[Step, ...]:
     """A stream of events, each part of bytes one HTTP chunk and one write; a Cut or Reset among them is its end."""
-    lines = [("content-type", "text/event-stream"), ("transfer-encoding", "chunked"), *headers]
+    lines = [("content-type", content_type), ("transfer-encoding", "chunked"), *headers]
     steps: list[Step] = [Write(head(200, lines))]
     steps += [Write(chunk(part)) if isinstance(part, bytes) else part for part in parts]
     return (*steps, Write(b"0\r\n\r\n"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, cast
 
-from tests.upstream import model
+from tests.upstream import dialects, model
 from tests.upstream.script import PATIENCE, Cut, Gate, Hang, Pause, Reset, Script, Step, Write
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -148,7 +148,8 @@ class Upstream:
         case = self._cases.get(_model_of(request))
         if case is None:
             self.unscripted.append(request)
-            return model.answer(request)
+            service = dialects.service_of(request)
+            return dialects.answer(service, request) if service else model.answer(request)
         case.arrived(request)
         return case.script(request)
 
