@@ -1,21 +1,23 @@
-"""The shipped rows, as an operator gets them who writes two lines."""
+"""The shipped rows of OpenAI's dialect, as an operator gets them who writes two lines."""
 
 import re
 from functools import cache
-from typing import Any
 
 import yaml
 
+from adapters.inference.azure import ADAPTER as AZURE
+from adapters.inference.openai import ADAPTER as OPENAI
 from config.catalogue import ROWS
+from config.loader import loads
 from config.schema import Provider
-from tests.config.loading import read
 
 _TEXT = ROWS.read_text()
-NAMES = tuple(yaml.safe_load(_TEXT))
+_OPTION_TYPES = {adapter.name: adapter.options for adapter in (AZURE, OPENAI)}
+NAMES = tuple(name for name, said in yaml.safe_load(_TEXT).items() if said.get("dialect", "openai") in _OPTION_TYPES)
 
 
 @cache
-def row(name: str, **changes: Any) -> Provider:
+def row(name: str) -> Provider:
     """A shipped row, every variable set."""
     environ = {variable: "https://provider.test" for variable in re.findall(r"\$\{(\w+)\}", _TEXT)}
-    return read(f"providers: {{{name}: {{}}}}", environ).providers[name]
+    return loads(f"providers: {{{name}: {{}}}}", option_types=_OPTION_TYPES, environ=environ).providers[name]

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from adapters.inference.contract import Target
 from adapters.inference.openai.errors import explain_inside
-from adapters.inference.openai.quirks.envelope import Envelope, mend_choice, mend_usage
+from adapters.inference.openai.quirks.envelope import Envelope, mend_choice, mend_delta, mend_usage
 from adapters.inference.openai.quirks.finish_reason import mend_finish
 from adapters.inference.openai.quirks.forced_tool import unwrap
 from adapters.inference.openai.quirks.memory import Memory
@@ -120,6 +120,8 @@ class Mender:
 
     def _mend_said(self, choice: dict[str, Any], said: dict[str, Any], memory: Memory) -> None:
         quirks = self.quirks
+        if self._envelope is not None and not self._whole:
+            mend_delta(said, memory)
         if "hollow" in quirks:
             drop_hollow(said)
         if "content" in quirks:

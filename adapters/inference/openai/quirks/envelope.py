@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from adapters.inference.openai.quirks.memory import Memory
 from adapters.wire.usage import read_usage, usage_json
 
 _encode = msgspec.json.Encoder().encode
@@ -61,6 +62,19 @@ def mend_choice(choice: dict[str, Any], place: int, member: str) -> None:
     choice["index"] = choice["index"] if type(choice.get("index")) is int else place
     if choice.get(member) is None:
         choice[member] = {"message": {"role": "assistant", "content": None}, "delta": {}, "text": ""}[member]
+
+
+def mend_delta(said: dict[str, Any], memory: Memory) -> None:
+    """Tell the role once, and number what comes in lists: OpenAI's clients join the pieces of a stream by these."""
+    if memory.role_told:
+        said.pop("role", None)
+    else:
+        said["role"] = "assistant"
+        memory.role_told = True
+    for annotation in said.get("annotations") or ():
+        if isinstance(annotation, dict) and "index" not in annotation:
+            annotation["index"] = memory.annotations
+        memory.annotations += 1
 
 
 def mend_usage(fields: dict[str, Raw]) -> None:

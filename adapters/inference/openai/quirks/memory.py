@@ -25,6 +25,7 @@ class Memory:
     """One choice, from its first piece to its last."""
 
     __slots__ = (
+        "annotations",
         "answer",
         "calls",
         "current",
@@ -33,6 +34,7 @@ class Memory:
         "held",
         "latest",
         "reasoning",
+        "role_told",
         "tags",
         "unwraps",
         "whole",
@@ -41,6 +43,9 @@ class Memory:
     def __init__(self, *, whole: bool, unwraps: bool = False) -> None:
         self.whole = whole
         """Whether the choice comes in one piece."""
+        self.role_told = False
+        self.annotations = 0
+        """How many have come."""
         self.finished = False
         """Whether the client has seen a finish reason."""
         self.unwraps = unwraps
