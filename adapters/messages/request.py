@@ -51,14 +51,22 @@ FIELDS: Fields = {
     "metadata": Support("mapped", "user"),
     "service_tier": Support("mapped", "standard_only is OpenAI's default"),
     "cache_control": Support("mapped", "where the provider takes hints for its cache"),
+    "billing_policy": UNSUPPORTED,
+    "compaction": UNSUPPORTED,
     "container": UNSUPPORTED,
     "context_management": UNSUPPORTED,
     "diagnostics": UNSUPPORTED,
+    "fallback_credit_token": UNSUPPORTED,
+    "fallbacks": UNSUPPORTED,
     "inference_geo": UNSUPPORTED,
-    "mcp_servers": UNSUPPORTED,
+    "mcp_servers": Support("unsupported", "refused: the model would lack tools"),
     "speed": UNSUPPORTED,
+    "thread": Support("unsupported", "refused: the model would lack what was said"),
+    "user_profile_id": UNSUPPORTED,
 }
 """Every field of a Messages request, and what becomes of it on the way to another format."""
+
+_REFUSED = ("mcp_servers", "thread")
 
 _EFFORTS = ((4_096, "low"), (16_384, "medium"))
 _USER_MAX = 64
@@ -241,6 +249,10 @@ def _add_others(fields: dict[str, Raw], body: Body, drops: Drops) -> None:
         if support is None:
             fields[name] = value
         elif support.how == "unsupported" and says_something(name, value):
+            if name in _REFUSED:
+                raise BadRequest(
+                    f"'{name}' can't be given to this model's provider.", param=name, code="unsupported_parameter"
+                )
             drops.drop(name)
 
 
