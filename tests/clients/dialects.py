@@ -13,19 +13,61 @@ class Dialect:
 
     name: str
     settings: Callable[[str], dict[str, Any]]
-    model: str = "talker"
+    family: str = ""
+    """What the names of its models begin with, where a service has models of several makers."""
     embedder: str | None = None
     most_inputs: int | None = None
     """How many inputs an embeddings request of the service takes."""
     lacks: frozenset[str] = field(default_factory=frozenset)
     """What the service has no words for, as the tests name it: `images`, `json_schema`, `stop`, `tool_choice`, …"""
 
+    @property
+    def model(self) -> str:
+        """The model that talks, as a client of the gateway names it."""
+        return f"{self.name}/{self.family}talker"
+
+    def refusing(self, status: int) -> str:
+        """The model that refuses."""
+        return f"{self.name}/{self.family}error-{status}"
+
     def __str__(self) -> str:
         return self.name
 
 
+def vertex(root: str) -> dict[str, Any]:
+    options = {"project": "lab", "location": "europe-west4"}
+    return {
+        "dialect": "vertex",
+        "base_url": root,
+        "api_key": KEY,
+        "options": options,
+        "embeddings": {"max_inputs": 250},
+    }
+
+
 DIALECTS = (
     Dialect("anthropic", lambda root: {"base_url": f"{root}/v1", "api_key": KEY}),
+    Dialect(
+        "gemini",
+        lambda root: {
+            "dialect": "gemini",
+            "base_url": f"{root}/v1beta",
+            "auth": "header:x-goog-api-key",
+            "api_key": KEY,
+            "embeddings": {"max_inputs": 100},
+        },
+        embedder="embedder",
+        most_inputs=100,
+        lacks=frozenset({"parallel_tool_calls=false"}),
+    ),
+    Dialect(
+        "vertex",
+        vertex,
+        embedder="text-embedder",
+        most_inputs=250,
+        lacks=frozenset({"parallel_tool_calls=false"}),
+    ),
+    Dialect("vertex-claude", vertex, family="claude-"),
     Dialect(
         "ollama",
         lambda root: {"dialect": "ollama", "base_url": root, "api_key": KEY},

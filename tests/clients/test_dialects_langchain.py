@@ -38,7 +38,7 @@ class Suite(ChatModelIntegrationTests):
             "http_async_client": DefaultAsyncHttpxClient(),
             "max_retries": 0,
             "timeout": 60,
-            "model": f"{self.dialect.name}/{self.dialect.model}",
+            "model": self.dialect.model,
             "stream_usage": True,
         }
 

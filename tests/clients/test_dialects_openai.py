@@ -69,12 +69,8 @@ def needs(dialect: Dialect, feature: str) -> None:
         pytest.skip(f"{dialect} has no {feature}")
 
 
-def model_of(dialect: Dialect) -> str:
-    return f"{dialect.name}/{dialect.model}"
-
-
 def test_a_chat(client: OpenAI, dialect: Dialect) -> None:
-    answer = client.chat.completions.create(model=model_of(dialect), messages=HELLO)
+    answer = client.chat.completions.create(model=dialect.model, messages=HELLO)
     (choice,) = answer.choices
     assert choice.message.content == "You said: What is the capital of France?"
     assert choice.finish_reason == "stop"
@@ -83,7 +79,7 @@ def test_a_chat(client: OpenAI, dialect: Dialect) -> None:
 
 
 def test_a_stream(client: OpenAI, dialect: Dialect) -> None:
-    chunks = list(client.chat.completions.create(model=model_of(dialect), messages=HELLO, stream=True))
+    chunks = list(client.chat.completions.create(model=dialect.model, messages=HELLO, stream=True))
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == "You said: What is the capital of France?"
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
@@ -92,23 +88,21 @@ def test_a_stream(client: OpenAI, dialect: Dialect) -> None:
 
 def test_a_stream_tells_usage_when_asked(client: OpenAI, dialect: Dialect) -> None:
     options: Any = {"include_usage": True}
-    *_, last = client.chat.completions.create(
-        model=model_of(dialect), messages=HELLO, stream=True, stream_options=options
-    )
+    *_, last = client.chat.completions.create(model=dialect.model, messages=HELLO, stream=True, stream_options=options)
     assert last.choices == []
     assert last.usage is not None
     assert last.usage.completion_tokens > 1
 
 
 def test_an_answer_that_is_cut_says_so(client: OpenAI, dialect: Dialect) -> None:
-    answer = client.chat.completions.create(model=model_of(dialect), messages=HELLO, max_completion_tokens=2)
+    answer = client.chat.completions.create(model=dialect.model, messages=HELLO, max_completion_tokens=2)
     assert answer.choices[0].finish_reason == "length"
     assert answer.choices[0].message.content == "You said: "
 
 
 def test_a_stop_sequence_ends_the_answer(client: OpenAI, dialect: Dialect) -> None:
     needs(dialect, "stop")
-    answer = client.chat.completions.create(model=model_of(dialect), messages=HELLO, stop=["capital"])
+    answer = client.chat.completions.create(model=dialect.model, messages=HELLO, stop=["capital"])
     assert answer.choices[0].message.content == "You said: What is the "
 
 
@@ -117,9 +111,7 @@ def test_a_tool_is_called(client: OpenAI, dialect: Dialect, choice: Any) -> None
     if choice != "auto":
         needs(dialect, "tool_choice")
     asking: Any = [{"role": "user", "content": "The weather in 'Paris', please"}]
-    answer = client.chat.completions.create(
-        model=model_of(dialect), messages=asking, tools=[WEATHER], tool_choice=choice
-    )
+    answer = client.chat.completions.create(model=dialect.model, messages=asking, tools=[WEATHER], tool_choice=choice)
     (choice,) = answer.choices
     (call,) = choice.message.tool_calls
     assert call.function.name == "get_weather"
@@ -129,7 +121,7 @@ def test_a_tool_is_called(client: OpenAI, dialect: Dialect, choice: Any) -> None
 
 def test_a_tool_is_called_in_a_stream(client: OpenAI, dialect: Dialect) -> None:
     asking: Any = [{"role": "user", "content": "The weather in 'Paris', please"}]
-    with client.chat.completions.stream(model=model_of(dialect), messages=asking, tools=[WEATHER]) as stream:
+    with client.chat.completions.stream(model=dialect.model, messages=asking, tools=[WEATHER]) as stream:
         answer = stream.get_final_completion()
     calls = answer.choices[0].message.tool_calls
     assert calls is not None
@@ -143,16 +135,16 @@ def test_tools_are_called_side_by_side_and_answered(client: OpenAI, dialect: Dia
     turns: Any = [{"role": "user", "content": "The weather and the time in 'Paris', please"}]
     tools = [WEATHER, TIME]
     if stream:
-        with client.chat.completions.stream(model=model_of(dialect), messages=turns, tools=tools) as events:
+        with client.chat.completions.stream(model=dialect.model, messages=turns, tools=tools) as events:
             said: Any = events.get_final_completion().choices[0].message
     else:
-        said = client.chat.completions.create(model=model_of(dialect), messages=turns, tools=tools).choices[0].message
+        said = client.chat.completions.create(model=dialect.model, messages=turns, tools=tools).choices[0].message
     assert [call.function.name for call in said.tool_calls] == ["get_weather", "get_time"]
     assert len({call.id for call in said.tool_calls}) == 2
     turns.append({"role": "assistant", "tool_calls": [told_back(call) for call in said.tool_calls]})
     for number, call in enumerate(said.tool_calls):
         turns.append({"role": "tool", "tool_call_id": call.id, "content": f"fine {number}"})
-    answer = client.chat.completions.create(model=model_of(dialect), messages=turns, tools=tools)
+    answer = client.chat.completions.create(model=dialect.model, messages=turns, tools=tools)
     assert answer.choices[0].message.content == "The tool said: fine 1"
 
 
@@ -160,7 +152,7 @@ def test_tools_are_called_side_by_side_and_answered(client: OpenAI, dialect: Dia
 def test_thoughts_come_back_with_the_tools_answer(client: OpenAI, dialect: Dialect, stream: bool) -> None:
     needs(dialect, "signatures")
     turns: Any = [{"role": "user", "content": "The weather in 'Paris', please"}]
-    asked: Any = {"model": model_of(dialect), "tools": [WEATHER], "reasoning_effort": "high"}
+    asked: Any = {"model": dialect.model, "tools": [WEATHER], "reasoning_effort": "high"}
     if stream:
         with client.chat.completions.stream(messages=turns, **asked) as events:
             said: Any = events.get_final_completion().choices[0].message
@@ -177,7 +169,7 @@ def test_only_one_tool_is_called_where_that_is_asked_for(client: OpenAI, dialect
     needs(dialect, "parallel_tool_calls=false")
     asking: Any = [{"role": "user", "content": "The weather and the time in 'Paris', please"}]
     answer = client.chat.completions.create(
-        model=model_of(dialect), messages=asking, tools=[WEATHER, TIME], parallel_tool_calls=False
+        model=dialect.model, messages=asking, tools=[WEATHER, TIME], parallel_tool_calls=False
     )
     assert len(answer.choices[0].message.tool_calls or ()) == 1
 
@@ -186,7 +178,7 @@ def test_an_image_is_seen(client: OpenAI, dialect: Dialect) -> None:
     needs(dialect, "images")
     parts = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": PIXEL}}]
     seeing: Any = [{"role": "user", "content": parts}]
-    answer = client.chat.completions.create(model=model_of(dialect), messages=seeing)
+    answer = client.chat.completions.create(model=dialect.model, messages=seeing)
     assert "What is this?" in (answer.choices[0].message.content or "")
 
 
@@ -195,10 +187,10 @@ def test_an_answer_in_a_form(client: OpenAI, dialect: Dialect, stream: bool) -> 
     needs(dialect, "json_schema")
     asking: Any = [{"role": "user", "content": "'Paris' has 2102650 people"}]
     if stream:
-        with client.chat.completions.stream(model=model_of(dialect), messages=asking, response_format=City) as events:
+        with client.chat.completions.stream(model=dialect.model, messages=asking, response_format=City) as events:
             answer = events.get_final_completion()
     else:
-        answer = client.chat.completions.parse(model=model_of(dialect), messages=asking, response_format=City)
+        answer = client.chat.completions.parse(model=dialect.model, messages=asking, response_format=City)
     assert answer.choices[0].message.parsed == City(name="Paris", people=2102650)
     assert answer.choices[0].finish_reason == "stop"
 
@@ -219,7 +211,7 @@ def test_a_refusal_is_the_sdks_own_exception(
     client: OpenAI, dialect: Dialect, status: int, kind: type[openai.APIStatusError], stream: bool
 ) -> None:
     with pytest.raises(kind) as caught:
-        client.chat.completions.create(model=f"{dialect.name}/error-{status}", messages=HELLO, stream=stream)
+        client.chat.completions.create(model=dialect.refusing(status), messages=HELLO, stream=stream)
     assert f"The scripted model refuses with {status}." in caught.value.message
     assert isinstance(caught.value.body, dict)
     assert {"message", "type", "param", "code"} <= set(caught.value.body)
@@ -227,13 +219,13 @@ def test_a_refusal_is_the_sdks_own_exception(
 
 def test_a_rate_limit_says_when_to_come_back(client: OpenAI, dialect: Dialect) -> None:
     with pytest.raises(openai.RateLimitError) as caught:
-        client.chat.completions.create(model=f"{dialect.name}/error-429", messages=HELLO)
+        client.chat.completions.create(model=dialect.refusing(429), messages=HELLO)
     assert caught.value.response.headers["retry-after"] == "7"
 
 
 def test_what_can_not_be_expressed_is_told(client: OpenAI, dialect: Dialect) -> None:
     raw = client.chat.completions.with_raw_response.create(
-        model=model_of(dialect), messages=HELLO, extra_body={"no_such_parameter": 1}
+        model=dialect.model, messages=HELLO, extra_body={"no_such_parameter": 1}
     )
     assert "no_such_parameter=unknown" in raw.headers["x-isthmus-dropped"]
 
@@ -241,7 +233,7 @@ def test_what_can_not_be_expressed_is_told(client: OpenAI, dialect: Dialect) -> 
 def test_what_can_not_be_expressed_is_refused_where_the_client_says_so(client: OpenAI, dialect: Dialect) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(
-            model=model_of(dialect),
+            model=dialect.model,
             messages=HELLO,
             extra_body={"no_such_parameter": 1},
             extra_headers={"x-isthmus-unsupported": "refuse"},
@@ -297,5 +289,5 @@ def test_dimensions_are_refused_by_name_where_there_are_none(client: OpenAI, dia
 
 def test_an_embedders_refusal_is_the_sdks_own_exception(client: OpenAI, dialect: Dialect, embedder: str) -> None:
     with pytest.raises(openai.RateLimitError) as caught:
-        client.embeddings.create(model=f"{dialect.name}/error-429", input="a blue door")
+        client.embeddings.create(model=dialect.refusing(429), input="a blue door")
     assert "The scripted model refuses with 429." in caught.value.message

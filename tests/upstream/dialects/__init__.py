@@ -1,8 +1,8 @@
 """The scripted model behind other services' languages: each module is one service, strict as the service is.
 
-A request below `/<name>/` goes to the module of that name. It is read with the service's own SDK's types and refused
-where they refuse it, put to the scripted model, and answered in the service's words. A new service is one module with
-an `answer`, and one line in tests/clients/dialects.py.
+A request below `/<name>/` or `/<name>-<family of models>/` goes to the module of that name. It is read with the
+service's own SDK's types and refused where they refuse it, put to the scripted model, and answered in the service's
+words. A new service is one module with an `answer`, and one entry in tests/clients/dialects.py.
 """
 
 import importlib
@@ -14,12 +14,12 @@ from tests.upstream.script import Step
 if TYPE_CHECKING:
     from tests.upstream.server import Request
 
-SERVICES = frozenset({"anthropic", "ollama"})
+SERVICES = frozenset({"anthropic", "gemini", "ollama", "vertex"})
 
 
 def service_of(request: "Request") -> str | None:
     """The service that a request's path names."""
-    name = request.line.split(" ")[1].split("/")[1]
+    name = request.line.split(" ")[1].split("/")[1].partition("-")[0]
     return name if name in SERVICES else None
 
 

@@ -36,25 +36,30 @@ _HEADERS = (("request-id", "req_scripted"),)
 def answer(request: "Request") -> Iterable[Step]:
     """Answer as the service would."""
     if request.header("x-api-key") != KEY:
-        return _refusal(401, "invalid x-api-key")
+        return refusal(401, "invalid x-api-key")
     if request.header("anthropic-version") != "2023-06-01":
-        return _refusal(400, "anthropic-version: header is required")
-    told = request.json
+        return refusal(400, "anthropic-version: header is required")
+    return converse(request.json)
+
+
+def converse(told: dict[str, Any]) -> Iterable[Step]:
+    """Answer a message, also behind the URLs of clouds."""
     if status := asked_error(str(told.get("model"))):
-        return _refusal(status, f"The scripted model refuses with {status}.")
+        return refusal(status, f"The scripted model refuses with {status}.")
     try:
         (_STREAM if told.get("stream") else _UNARY).validate_python(told)
     except ValidationError as error:
-        return _refusal(400, str(error))
+        return refusal(400, str(error))
     if fault := _fault(told):
-        return _refusal(400, fault)
+        return refusal(400, fault)
     said = say(_asked(told))
     if told.get("stream"):
         return event_stream(*_events(said, told), headers=_HEADERS)
     return json_answer(_message(said, told), *_HEADERS)
 
 
-def _refusal(status: int, message: str) -> Iterable[Step]:
+def refusal(status: int, message: str) -> Iterable[Step]:
+    """An error as Anthropic writes it."""
     error = {"type": _TYPES.get(status, "api_error"), "message": message}
     waits = (("retry-after", "7"),) if status in (429, 529) else ()
     return json_answer({"type": "error", "error": error, "request_id": "req_scripted"}, *waits, status=status)
