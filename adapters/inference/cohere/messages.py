@@ -65,14 +65,21 @@ def _message(message: Message, path: str, said: Conversation) -> dict[str, Any]:
         case Tool():
             content = _tool_content(message.content, f"{path}.content")
             return {"role": "tool", "tool_call_id": message.tool_call_id, "content": content}
-        case Function():
+        case _:
             return {"role": "tool", "tool_call_id": _call_id(message.name, said), "content": message.content or ""}
 
 
 def _texts(content: str | list[Part], path: str) -> str | list[dict[str, Any]]:
     if isinstance(content, str):
         return content
-    return [_text(content_text([part], f"{path}[{place}]")) for place, part in enumerate(content)]
+    parts = []
+    for place, part in enumerate(content):
+        match part:
+            case TextPart(text=text) | RefusalPart(refusal=text):
+                parts.append(_text(text))
+            case _:
+                raise unsupported_part(part, f"{path}[{place}]")
+    return parts
 
 
 def _text(text: str) -> dict[str, Any]:

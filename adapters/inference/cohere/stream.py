@@ -144,9 +144,9 @@ class ChatStream:
                 return self._cite(delta.message.citations if delta and delta.message else None)
             case MessageEnd():
                 return self._finish(event.delta or MessageEndDelta())
-            case MessageStart():
+            case _:
                 self._begin(event.id)
-        return b""
+                return b""
 
     def _begin(self, id: str | None) -> None:
         if not self._id:
