@@ -15,13 +15,13 @@ from adapters.inference.gemini.turn import DIALECT
 from adapters.wire.chat import (
     Assistant,
     Content,
-    Developer,
+    FilePart,
     Function,
     FunctionCall,
     ImagePart,
     Message,
+    Part,
     RefusalPart,
-    System,
     TextPart,
     Tool,
     ToolCall,
@@ -59,22 +59,23 @@ class Conversation:
 
     def add(self, message: Message, param: str) -> None:
         """Add the next message. Raises BadRequest on what can't be said, naming the place."""
-        if not isinstance(message, Tool | Function):
-            self._settle()
+        if isinstance(message, Tool):
+            self._answer(message, param)
+            return
+        if isinstance(message, Function):
+            answer = {"name": message.name, "response": _result(message.content or "")}
+            self._answers.append((len(self._answers), {"functionResponse": answer}))
+            return
+        self._settle()
+        if message.name is not None:
+            self._drops.drop(f"{param}.name")
         match message:
-            case System(content=content) | Developer(content=content):
-                self.system.append({"text": content_text(content, f"{param}.content")})
-            case User(content=content):
-                self.contents.append({"role": "user", "parts": self._parts(content, f"{param}.content")})
             case Assistant():
                 self._say(self._assistant(message, param))
-            case Tool():
-                self._answer(message, param)
-            case Function(name=name, content=text):
-                place = len(self._answers)
-                self._answers.append((place, {"functionResponse": {"name": name, "response": _result(text or "")}}))
-        if not isinstance(message, Function | Tool) and message.name is not None:
-            self._drops.drop(f"{param}.name")
+            case User(content=content):
+                self.contents.append({"role": "user", "parts": self._parts(content, f"{param}.content")})
+            case _:
+                self.system.append({"text": content_text(message.content, f"{param}.content")})
 
     def finish(self) -> None:
         """Add what is still held. Instructions alone are what the user says: Gemini wants contents."""
@@ -101,16 +102,22 @@ class Conversation:
         parts: Parts = []
         for index, part in enumerate(content):
             place = f"{param}[{index}]"
-            if getattr(part, "cache_control", None) is not None:
-                self._drops.drop(f"{place}.cache_control")
+            self._drop_unsaid_of(part, place)
             match part:
                 case TextPart(text=text) | RefusalPart(refusal=text):
                     parts.append({"text": text})
                 case _:
-                    if isinstance(part, ImagePart) and part.image_url.detail not in (None, "auto"):
-                        self._drops.drop(f"{place}.image_url.detail")
                     parts.append(media_part(part, place, self._files))
         return parts
+
+    def _drop_unsaid_of(self, part: Part, param: str) -> None:
+        if getattr(part, "cache_control", None) is not None:
+            self._drops.drop(f"{param}.cache_control")
+        match part:
+            case ImagePart(image_url=image) if image.detail not in (None, "auto"):
+                self._drops.drop(f"{param}.image_url.detail")
+            case FilePart(file=file) if file.filename and (file.file_data or "").startswith("data:"):
+                self._drops.drop(f"{param}.file.filename")
 
     def _assistant(self, message: Assistant, param: str) -> Parts:
         self._drop_unsaid(message, param)

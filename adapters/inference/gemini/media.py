@@ -7,7 +7,7 @@ import mimetypes
 from typing import Any
 from urllib.parse import urlsplit
 
-from adapters.wire.chat import AudioPart, FilePart, ImagePart, Part, VideoPart, unsupported_part
+from adapters.wire.chat import AudioPart, FileData, FilePart, ImagePart, VideoPart
 from adapters.wire.errors import BadRequest
 from adapters.wire.media import Media, data_url, decoded
 
@@ -16,7 +16,7 @@ _USUAL = {"image": "image/jpeg", "video": "video/mp4", "file": "application/pdf"
 """Vertex AI wants a type with every URI, and few URLs of images and videos tell one."""
 
 
-def media_part(part: Part, param: str, files: str) -> dict[str, Any]:
+def media_part(part: ImagePart | VideoPart | AudioPart | FilePart, param: str, files: str) -> dict[str, Any]:
     """A part that is not text; `files` is the URL under which the service keeps `files/…`.
 
     Raises BadRequest on what names no content, naming the place.
@@ -29,13 +29,16 @@ def media_part(part: Part, param: str, files: str) -> dict[str, Any]:
         case AudioPart(input_audio=audio):
             kind = _SOUND.get(audio.format, f"audio/{audio.format}")
             return _inline(Media(kind, audio.data), f"{param}.input_audio.data")
-        case FilePart(file=file):
-            if url := file.file_data or file.file_url:
-                return _located(url, "file", f"{param}.file.file_data", file.filename)
-            if file.file_id:
-                return _uri(f"{files}/{file.file_id}" if file.file_id.startswith("files/") else file.file_id, None)
-            raise BadRequest(f"'{param}.file' must have file_data, file_url or file_id.", param=f"{param}.file")
-    raise unsupported_part(part, param)
+        case FilePart():
+            return _file(part.file, param, files)
+
+
+def _file(file: FileData, param: str, files: str) -> dict[str, Any]:
+    if url := file.file_data or file.file_url:
+        return _located(url, "file", f"{param}.file.file_data", file.filename)
+    if file.file_id:
+        return _uri(f"{files}/{file.file_id}" if file.file_id.startswith("files/") else file.file_id, None)
+    raise BadRequest(f"'{param}.file' must have file_data, file_url or file_id.", param=f"{param}.file")
 
 
 def _located(url: str, kind: str, param: str, filename: str | None = None) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def told(recording: Recording) -> dict[str, Any]:
     body = recording.request
     sent: dict[str, Any] = json.loads(base64.b64decode(body["b64"])) if "b64" in body else body
     if "config" in sent:  # kept above the SDK
-        sent = {"contents": sent["contents"]} | {key: value for key, value in sent["config"].items()}
+        sent = {"contents": sent["contents"]} | sent["config"]
     return sent
 
 
