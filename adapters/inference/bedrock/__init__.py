@@ -1,12 +1,10 @@
-"""Amazon Bedrock: Converse, which has one form for the chat models of all makers behind it.
+"""Amazon Bedrock: Converse, which has one form for the chat models of all makers behind it; InvokeModel for the rest.
 
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html
 """
 
-from collections.abc import Callable
-from functools import lru_cache
-from urllib.parse import quote
-
+from adapters.inference.bedrock import embeddings, rerank
+from adapters.inference.bedrock.claude import messages_codec
 from adapters.inference.bedrock.credentials import lend
 from adapters.inference.bedrock.errors import explain
 from adapters.inference.bedrock.options import BedrockOptions
@@ -14,34 +12,28 @@ from adapters.inference.bedrock.request import FIELDS, encode
 from adapters.inference.bedrock.response import decode
 from adapters.inference.bedrock.signing import sign
 from adapters.inference.bedrock.stream import Stream
-from adapters.inference.contract import Adapter, Codec, Target
-from adapters.wire.body import Body
+from adapters.inference.bedrock.urls import MEDIA_TYPE, at
+from adapters.inference.contract import Adapter, Codec
 
-MEDIA_TYPE = b"application/vnd.amazon.eventstream"
-
-
-def at(verb: str, streamed: str | None = None) -> Callable[[Target, Body], str]:
-    """The URL function of a verb on a model, and of another one for streams."""
-
-    def url(target: Target, body: Body) -> str:
-        return locate(target.settings.base_url or "", target.model, streamed if streamed and body.stream else verb)
-
-    return url
-
-
-@lru_cache(maxsize=1_024)
-def locate(base_url: str, model: str, verb: str) -> str:
-    """The URL of a verb on a model, whose name may be an ARN with colons and slashes."""
-    name = quote(model, safe="")
-    if not name.strip("."):
-        name = name.replace(".", "%2E")  # a step up in a path elsewhere
-    return f"{base_url.rstrip('/')}/model/{name}/{verb}"
-
+CHAT = Codec(at("converse", "converse-stream"), encode, decode, Stream, MEDIA_TYPE, fields=FIELDS)
 
 ADAPTER = Adapter(
     name="bedrock",
     codecs={
-        "chat": Codec(at("converse", "converse-stream"), encode, decode, Stream, MEDIA_TYPE, fields=FIELDS),
+        "chat": CHAT,
+        "embeddings": Codec(
+            at("invoke"),
+            embeddings.encode_embeddings,
+            embeddings.decode_embeddings,
+            Stream,
+            MEDIA_TYPE,
+            fields=embeddings.FIELDS,
+            most_inputs=embeddings.most_inputs,
+        ),
+        "rerank": Codec(
+            at("invoke"), rerank.encode_rerank, rerank.decode_rerank, Stream, MEDIA_TYPE, fields=rerank.FIELDS
+        ),
+        "messages": messages_codec(CHAT),
     },
     sign=sign,
     explain=explain,
