@@ -28,6 +28,9 @@ class Lines:
         Raises LineTooLarge once the line that is held is over the limit.
         """
         held = self._held
+        if not held and data.find(b"\n") == len(data) - 1 > 0:
+            line = data.strip()  # whole and alone, as nearly all are
+            return [line] if line else []
         if _LF not in data:
             held += data
             lines = []

@@ -10,7 +10,6 @@ from adapters.wire.chat import (
     AudioPart,
     Content,
     Developer,
-    Function,
     FunctionCall,
     ImagePart,
     Message,

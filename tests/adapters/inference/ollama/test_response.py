@@ -6,7 +6,7 @@ import pytest
 from adapters.inference.ollama import ADAPTER
 from adapters.wire.errors import UpstreamError
 from adapters.wire.usage import Usage
-from tests.adapters.inference.ollama.service import SECRET, line, target
+from tests.adapters.inference.ollama.service import SECRET, judged, line, target
 from tests.adapters.inference.targets import request
 
 CHAT = ADAPTER.codecs["chat"]
@@ -155,3 +155,17 @@ def test_an_error_may_be_silent() -> None:
 def test_what_is_no_answer_is_an_error(raw: bytes) -> None:
     with pytest.raises(UpstreamError, match="can't be read"):
         CHAT.decode(raw, target(), request())
+
+
+def test_a_second_turn_has_what_ollama_needs_of_the_first() -> None:
+    hello = {"role": "user", "content": "How is it in Rome?"}
+    said = choice(message={"thinking": "Hm.", "tool_calls": [CALL]})["message"]
+    result = {"role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": "Sunny"}
+    encoded = CHAT.encode(request(messages=[hello, said, result]), target())
+    assert encoded.dropped == ()
+    _, back, told = judged(encoded.body)["messages"]
+    (call,) = back.pop("tool_calls")
+    assert back == {"role": "assistant", "content": "", "thinking": "Hm."}
+    assert call.pop("id") == told.pop("tool_call_id")
+    assert call == CALL
+    assert told == {"role": "tool", "content": "Sunny", "tool_name": "weather"}
