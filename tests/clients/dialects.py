@@ -48,6 +48,13 @@ def vertex(root: str) -> dict[str, Any]:
 DIALECTS = (
     Dialect("anthropic", lambda root: {"base_url": f"{root}/v1", "api_key": KEY}),
     Dialect(
+        "cohere",
+        lambda root: {"dialect": "cohere", "base_url": root, "api_key": KEY},
+        embedder="embedder",
+        most_inputs=96,
+        lacks=frozenset({"parallel_tool_calls=false", "signatures"}),
+    ),
+    Dialect(
         "gemini",
         lambda root: {
             "dialect": "gemini",
@@ -68,6 +75,19 @@ DIALECTS = (
         lacks=frozenset({"parallel_tool_calls=false"}),
     ),
     Dialect("vertex-claude", vertex, family="claude-"),
+    Dialect(
+        "watsonx",
+        lambda root: {
+            "dialect": "watsonx",
+            "base_url": root,
+            "api_key": KEY,
+            "options": {"project_id": "lab", "iam_url": f"{root}/identity/token"},
+            "embeddings": {"max_inputs": 1_000},
+        },
+        embedder="embedder",
+        most_inputs=1_000,
+        lacks=frozenset({"parallel_tool_calls=false", "dimensions", "signatures"}),
+    ),
     Dialect(
         "ollama",
         lambda root: {"dialect": "ollama", "base_url": root, "api_key": KEY},
