@@ -36,7 +36,7 @@ class Dispatch:
         self._providers = providers
         self._count = count
 
-    async def attempt(self, call: Call, target: Target) -> Reply:
+    def attempt(self, call: Call, target: Target) -> Awaitable[Reply]:
         """Ask one target.
 
         Raises the provider's error as UpstreamError, and BadRequest for what the target can't be asked.
@@ -46,15 +46,15 @@ class Dispatch:
         codec = provider.codec(call.operation)
         if codec is None:
             if call.operation == "count_tokens" and (messages := provider.codec("messages")) is not None:
-                return await self._estimate(call, target, messages)
+                return self._estimate(call, target, messages)
             raise BadRequest(
                 f"The provider '{target.provider}' does not serve {call.operation}.", param="model", code="unsupported"
             )
         if call.operation == "embeddings" and (most := codec.most_inputs(target)) is not None:
             parts = split_inputs(call.body, most)
             if len(parts) > 1:
-                return await in_batches(lambda part: _ask(part, target, provider, codec, self._count), call, parts)
-        return await _ask(call, target, provider, codec, self._count)
+                return in_batches(lambda part: _ask(part, target, provider, codec, self._count), call, parts)
+        return _ask(call, target, provider, codec, self._count)
 
     async def _estimate(self, call: Call, target: Target, messages: Codec) -> Reply:
         """The tokens of a Messages request, counted here: the provider has no operation for it."""
