@@ -68,9 +68,15 @@ class _PromptDetails(Struct):
     audio_tokens: _Count | None = 0
 
 
+_NO_PROMPT_DETAILS = _PromptDetails()
+
+
 class _CompletionDetails(Struct):
     reasoning_tokens: _Count = 0
     audio_tokens: _Count | None = 0
+
+
+_NO_COMPLETION_DETAILS = _CompletionDetails()
 
 
 class _Usual(Struct):
@@ -98,15 +104,17 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
         usual = _usual.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _read_tolerantly(raw)
-    prompt_details, completion_details = usual.prompt_tokens_details, usual.completion_tokens_details
-    cached = prompt_details.cached_tokens if prompt_details is not None else 0
-    reasoning = completion_details.reasoning_tokens if completion_details is not None else 0
+    prompt = usual.prompt_tokens_details or _NO_PROMPT_DETAILS
+    completion = usual.completion_tokens_details or _NO_COMPLETION_DETAILS
     return _usage(
         usual.prompt_tokens,
         usual.completion_tokens,
-        cached or usual.prompt_cache_hit_tokens or usual.cached_tokens,
-        reasoning,
+        prompt.cached_tokens or usual.prompt_cache_hit_tokens or usual.cached_tokens,
+        completion.reasoning_tokens,
         usual.total_tokens,
+        prompt.cache_write_tokens,
+        prompt.audio_tokens or 0,
+        completion.audio_tokens or 0,
     )
 
 
@@ -138,15 +146,25 @@ def _read_tolerantly(raw: bytes | msgspec.Raw) -> Usage | None:
         or _count(told.cached_tokens)
         or 0
     )
-    reasoning = _detail(told.completion_tokens_details, "reasoning_tokens")
-    return _usage(prompt, completion, cached, reasoning, _count(told.total_tokens) or 0)
+    return _usage(
+        prompt,
+        completion,
+        cached,
+        _detail(told.completion_tokens_details, "reasoning_tokens"),
+        _count(told.total_tokens) or 0,
+        _detail(told.prompt_tokens_details, "cache_write_tokens"),
+        _detail(told.prompt_tokens_details, "audio_tokens"),
+        _detail(told.completion_tokens_details, "audio_tokens"),
+    )
 
 
-def _usage(prompt: int, completion: int, cached: int, reasoning: int, total: int) -> Usage:
+def _usage(
+    prompt: int, completion: int, cached: int, reasoning: int, total: int, written: int, heard: int, spoken: int
+) -> Usage:
     # xAI leaves reasoning out of the completion's tokens; only the total has it.
     if reasoning and total == prompt + completion + reasoning:
         completion += reasoning
-    return Usage(prompt, completion, cached, reasoning)
+    return Usage(prompt, completion, cached, reasoning, False, written, heard, spoken)
 
 
 def _count(value: object) -> int | None:

@@ -12,6 +12,7 @@ from adapters.inference.openai.rerank import decode_rerank, encode_rerank
 from adapters.inference.openai.response import decode
 from adapters.inference.openai.stream import Stream
 from adapters.wire.body import Body
+from adapters.wire.rerank import RERANK_FIELDS
 from config.schema import Operation, Provider
 
 _HEADER_AUTH = "header:"
@@ -61,7 +62,7 @@ def codecs(
         "chat": Codec(located("/chat/completions"), encode, decode_chat, stream_chat, fields=CHAT),
         "completions": Codec(located("/completions"), encode, decode_completion, stream_completion, fields=COMPLETIONS),
         "embeddings": Codec(located("/embeddings"), encode_embeddings, decode, Stream, fields=EMBEDDINGS),
-        "rerank": Codec(located("/rerank"), encode_rerank, decode_rerank, Stream),
+        "rerank": Codec(located("/rerank"), encode_rerank, decode_rerank, Stream, fields=RERANK_FIELDS),
     }
 
 

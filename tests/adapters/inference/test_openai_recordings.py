@@ -69,10 +69,18 @@ def expected_usage(told: Any) -> Usage | None:
     if not told:
         return None
     prompt, completion = told["prompt_tokens"], told.get("completion_tokens") or 0
-    cached = (told.get("prompt_tokens_details") or {}).get("cached_tokens") or told.get("cached_tokens") or 0
-    reasoning = (told.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    of_prompt, of_completion = told.get("prompt_tokens_details") or {}, told.get("completion_tokens_details") or {}
+    reasoning = of_completion.get("reasoning_tokens") or 0
     hidden = told.get("total_tokens") == prompt + completion + reasoning
-    return Usage(prompt, completion + reasoning * hidden, cached, reasoning)
+    return Usage(
+        prompt,
+        completion + reasoning * hidden,
+        of_prompt.get("cached_tokens") or told.get("cached_tokens") or 0,
+        reasoning,
+        cache_write_tokens=of_prompt.get("cache_write_tokens") or 0,
+        prompt_audio_tokens=of_prompt.get("audio_tokens") or 0,
+        completion_audio_tokens=of_completion.get("audio_tokens") or 0,
+    )
 
 
 def last_usage(stream: bytes) -> Usage | None:

@@ -24,10 +24,20 @@ def test_reads_every_class_of_tokens() -> None:
         prompt_tokens=100,
         completion_tokens=50,
         total_tokens=150,
-        prompt_tokens_details={"cached_tokens": 30},
-        completion_tokens_details={"reasoning_tokens": 20},
+        prompt_tokens_details={"cached_tokens": 30, "cache_write_tokens": 5, "audio_tokens": 7},
+        completion_tokens_details={"reasoning_tokens": 20, "audio_tokens": None},
     )
-    assert usage == Usage(100, 50, 30, 20)
+    assert usage == Usage(100, 50, 30, 20, cache_write_tokens=5, prompt_audio_tokens=7)
+
+
+def test_reads_every_class_of_tokens_where_one_is_odd() -> None:
+    usage = read(
+        prompt_tokens=100.0,
+        completion_tokens=50,
+        prompt_tokens_details={"cache_write_tokens": 5, "audio_tokens": "many"},
+        completion_tokens_details={"audio_tokens": 9},
+    )
+    assert usage == Usage(100, 50, cache_write_tokens=5, completion_audio_tokens=9)
 
 
 def test_reasoning_that_only_the_total_counts_belongs_to_the_completion() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from adapters.inference.openai.quirks.memory import Memory
 
 _MEANING = {
+    **{reason: reason for reason in ("stop", "length", "tool_calls", "content_filter", "function_call")},
     "eos": "stop",  # Together
     "eos_token": "stop",  # text generation inference
     "stop_sequence": "stop",
@@ -21,7 +22,7 @@ _MEANING = {
     "sensitive": "content_filter",  # Z.ai
     "safety": "content_filter",
 }
-"""What was broken off for any reason is `length`: the answer is not whole."""
+"""What was broken off for any reason is `length`: the answer is not whole. Other words mean `stop`."""
 
 
 def mend_finish(choice: dict[str, Any], memory: Memory) -> None:
@@ -37,7 +38,7 @@ def mend_finish(choice: dict[str, Any], memory: Memory) -> None:
         choice["finish_reason"] = None
         return
     memory.finished = True
-    meant = _MEANING.get(reason, reason) if isinstance(reason, str) and reason else "stop"
+    meant = _MEANING.get(reason, "stop") if isinstance(reason, str) else "stop"
     if meant == "stop" and memory.calls:
         meant = "tool_calls"
     if reason and meant != reason:

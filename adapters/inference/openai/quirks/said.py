@@ -26,7 +26,7 @@ def fill_reasoning(said: dict[str, Any]) -> None:
 def flatten_content(said: dict[str, Any]) -> None:
     """Make `content` a string: the text of its parts, and JSON of an object.
 
-    Mistral's `thinking` and Databricks' `reasoning` parts become `reasoning_content`; other kinds are in `content_parts`.
+    Mistral's `thinking` and Databricks' `reasoning` parts become `reasoning_content`, others go to `content_parts`.
     https://docs.mistral.ai/studio-api/conversations/reasoning
     https://docs.databricks.com/aws/machine-learning/model-serving/query-reason-models
     https://developers.cloudflare.com/workers-ai/features/json-mode/

@@ -46,7 +46,6 @@ def _mend(piece: dict[str, Any], memory: Memory) -> None:
     if not isinstance(function, dict):
         function = {}
     call = _continued(piece, function, memory)
-    begins = call is None
     if call is None:
         call = _begun(piece, function, memory)
         piece["id"] = call.id
@@ -57,8 +56,7 @@ def _mend(piece: dict[str, Any], memory: Memory) -> None:
     if piece.get("type") != _CUSTOM:
         piece.pop(_CUSTOM, None)
         piece["function"] = function
-        if begins or "arguments" in function:
-            function["arguments"] = _as_text(function.get("arguments"))
+        function["arguments"] = _as_text(function.get("arguments"))
 
 
 def _continued(piece: dict[str, Any], function: dict[str, Any], memory: Memory) -> Call | None:
