@@ -12,6 +12,7 @@ from adapters.inference import openai
 from adapters.inference.contract import Adapter, Codec, Encoded, Target
 from adapters.inference.local.engine import LocalEngine
 from adapters.inference.local.options import LocalOptions
+from adapters.inference.local.rerank import encode_rerank
 from adapters.inference.openai.errors import explain
 from adapters.inference.openai.request import encode, encode_embeddings
 from adapters.wire.body import Body
@@ -65,9 +66,12 @@ def _told(codec: Codec) -> Codec:
     return structs.replace(codec, fields={**codec.fields, **dict.fromkeys(ignored, UNSUPPORTED)})
 
 
+_CODECS = openai.codecs(_at, _encode, _encode_embeddings)
+_CODECS["rerank"] = structs.replace(_CODECS["rerank"], encode=encode_rerank)
+
 ADAPTER = Adapter(
     name="local",
-    codecs={name: _told(codec) for name, codec in openai.codecs(_at, _encode, _encode_embeddings).items()},
+    codecs={name: _told(codec) for name, codec in _CODECS.items()},
     sign=openai.sign,
     explain=explain,
     options=LocalOptions,

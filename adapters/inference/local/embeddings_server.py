@@ -1,4 +1,4 @@
-"""The process of an embedding model: OpenAI's embeddings operation on a Unix socket.
+"""The process of an embedding model: OpenAI's embeddings, and rerank made of them, on a Unix socket.
 
 Run by the engine as `python -m adapters.inference.local.embeddings_server <settings>`.
 https://platform.openai.com/docs/api-reference/embeddings/create
@@ -18,10 +18,14 @@ from adapters.inference.local.unix_server import Request, Response
 from adapters.inference.local.weights import Weights, verify
 from adapters.wire.body import Body, decode_field, parse
 from adapters.wire.errors import BadRequest, NotFound
+from adapters.wire.rerank import Ranked, read_rerank, write_rerank
 from adapters.wire.tokens import decode_ids
+from adapters.wire.usage import Usage
 
 _INPUTS_MAX = 2_048
 """What OpenAI takes in one request."""
+_UNCUT = 1_000_000
+"""Tokens: a bound that leaves only the model's own."""
 
 _input = msgspec.json.Decoder(str | list[str | int | list[int]])
 _format = msgspec.json.Decoder(Literal["float", "base64"] | None)
@@ -31,10 +35,11 @@ _integer = msgspec.json.Decoder(int | None)
 class Embedder(Protocol):
     """A loaded embedding model."""
 
-    async def embed(self, texts: list[str]) -> tuple[Any, int]:
+    async def embed(self, texts: list[str], cut: int | None = None) -> tuple[Any, int]:
         """Texts to their vectors, one row each (an array or a list of lists), and their tokens together.
 
-        Raises BadRequest on a text that is too long.
+        Texts are cut to `cut` tokens, and to what the model takes. Without it, raises BadRequest on one that is too
+        long.
         """
         ...
 
@@ -53,7 +58,9 @@ class EmbeddingsServer:
         match request.method, request.path:
             case "POST", "/v1/embeddings":
                 return await self._embeddings(parse(request.body))
-        raise NotFound(f"The local model '{self._model}' serves embeddings only.")
+            case "POST", "/v1/rerank":
+                return await self._rerank(parse(request.body))
+        raise NotFound(f"The local model '{self._model}' serves embeddings and rerank only.")
 
     async def _embeddings(self, body: Body) -> Response:
         texts = await asyncio.to_thread(_inputs, body)
@@ -69,6 +76,19 @@ class EmbeddingsServer:
             vectors, tokens = await self._embedder.embed(texts)
         return Response(await asyncio.to_thread(self._rendered, vectors, tokens, as_base64))
 
+    async def _rerank(self, body: Body) -> Response:
+        request = await asyncio.to_thread(read_rerank, body)
+        documents = request.documents
+        if len(documents) > _INPUTS_MAX or not all(documents):
+            message = f"'documents' must have up to {_INPUTS_MAX} texts that are not empty."
+            raise BadRequest(message, param="documents", code="invalid_value")
+        async with self._slots.turn():
+            asked, asked_tokens = await self._embedder.embed([request.query], _UNCUT)
+            found, found_tokens = await self._embedder.embed(documents, request.max_tokens_per_doc or _UNCUT)
+        results = [Ranked(place, score) for place, score in enumerate(_cosines(found, asked[0]))]
+        usage = Usage(prompt_tokens=asked_tokens + found_tokens)
+        return Response(write_rerank(results, request, self._model, usage=usage))
+
     def _rendered(self, vectors: Any, tokens: int, as_base64: bool) -> bytes:
         rows = np.asarray(vectors, "<f4")
         values = [base64.b64encode(row.tobytes()).decode() if as_base64 else row.tolist() for row in rows]
@@ -77,6 +97,14 @@ class EmbeddingsServer:
         ]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return msgspec.json.encode({"object": "list", "data": data, "model": self._model, "usage": usage})
+
+
+def _cosines(rows: Any, row: Any) -> list[float]:
+    """The cosine of the angle between each of the vectors and one."""
+    vectors, vector = np.asarray(rows, np.float32), np.asarray(row, np.float32)
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(vector)
+    cosines: list[float] = (vectors @ vector / lengths).clip(-1, 1).tolist()
+    return cosines
 
 
 def _inputs(body: Body) -> list[str]:

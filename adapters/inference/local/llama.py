@@ -61,11 +61,16 @@ class _Embeddings(Struct):
     usage: _EmbeddingUsage
 
 
+class _Tokens(Struct):
+    tokens: list[int]
+
+
 class Llama:
     """A loaded model."""
 
     def __init__(self, settings: ProcessSettings) -> None:
         self._socket = settings.inner_socket
+        self._context = settings.context
         self._server = xllamacpp.Server(_parameters(settings))
 
     async def knows_tools(self) -> bool:
@@ -84,12 +89,24 @@ class Llama:
             await _check(answer)
             yield _chunks(answer)
 
-    async def embed(self, texts: list[str]) -> tuple[list[list[float]], int]:
-        """One vector for each text, and their tokens together. Raises BadRequest on a text that is too long."""
-        async with request(self._socket, "POST", "/v1/embeddings", msgspec.json.encode({"input": texts})) as answer:
+    async def embed(self, texts: list[str], cut: int | None = None) -> tuple[list[list[float]], int]:
+        """One vector for each text, and their tokens together.
+
+        Texts are cut to `cut` tokens, and to the context. Without it, raises BadRequest on one that is too long.
+        """
+        inputs = texts if cut is None else [await self._cut(text, min(cut, self._context)) for text in texts]
+        async with request(self._socket, "POST", "/v1/embeddings", msgspec.json.encode({"input": inputs})) as answer:
             await _check(answer)
             told = msgspec.json.decode(await answer.read(), type=_Embeddings)
         return [item.embedding for item in told.data], told.usage.prompt_tokens
+
+    async def _cut(self, text: str, most: int) -> list[int]:
+        """The ids of a text's tokens, the last one, which may be the mark of its end, always among them."""
+        asked = msgspec.json.encode({"content": text, "add_special": True})
+        async with request(self._socket, "POST", "/tokenize", asked) as answer:
+            await _check(answer)
+            ids = msgspec.json.decode(await answer.read(), type=_Tokens).tokens
+        return ids if len(ids) <= most else [*ids[: most - 1], ids[-1]]
 
 
 async def _chunks(answer: Answer) -> AsyncIterator[Chunk]:

@@ -8,7 +8,7 @@ import gzip
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import onnxruntime
@@ -42,30 +42,40 @@ class MiniLM:
         self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         self._thread = ThreadPoolExecutor(1, "minilm")
 
-    async def embed(self, texts: list[str]) -> tuple[Vectors, int]:
-        """One vector for each text, and their tokens together. Raises BadRequest on a text that is too long."""
+    async def embed(self, texts: list[str], cut: int | None = None) -> tuple[Vectors, int]:
+        """One vector for each text, and their tokens together.
+
+        Texts are cut to `cut` tokens, and to `TOKENS_MAX`. Without it, raises BadRequest on one that is too long.
+        """
         loop = asyncio.get_running_loop()
-        encodings = await loop.run_in_executor(self._thread, self._tokenizer.encode_batch, texts)
-        for place, encoding in enumerate(encodings):
-            if len(encoding) > TOKENS_MAX:
+        ids = await loop.run_in_executor(self._thread, self._encode, texts)
+        if cut is not None:
+            most = min(cut, TOKENS_MAX)
+            ids = [[*text[: most - 1], text[-1]] if len(text) > most else text for text in ids]
+        for place, text in enumerate(ids):
+            if len(text) > TOKENS_MAX:
                 raise BadRequest(
-                    f"This model takes texts of up to {TOKENS_MAX} tokens, and input {place} has {len(encoding)}.",
+                    f"This model takes texts of up to {TOKENS_MAX} tokens, and input {place} has {len(text)}.",
                     param="input",
                     code="context_length_exceeded",
                 )
         vectors = np.empty((len(texts), DIMENSIONS), np.float32)
-        for batch in _batches(list(map(len, encodings))):
-            vectors[batch] = await loop.run_in_executor(self._thread, self._compute, [encodings[i] for i in batch])
-        return vectors, sum(map(len, encodings))
+        for batch in _batches(list(map(len, ids))):
+            vectors[batch] = await loop.run_in_executor(self._thread, self._compute, [ids[i] for i in batch])
+        return vectors, sum(map(len, ids))
 
-    def _compute(self, encodings: list[Any]) -> Vectors:
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        """The ids of tokens, with the marks before and after a text."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+
+    def _compute(self, texts: list[list[int]]) -> Vectors:
         """Mean of the token vectors, of length 1: how the model was trained."""
-        longest = max(map(len, encodings))
-        ids = np.zeros((len(encodings), longest), np.int64)
+        longest = max(map(len, texts))
+        ids = np.zeros((len(texts), longest), np.int64)
         mask = np.zeros_like(ids)
-        for row, encoding in enumerate(encodings):
-            ids[row, : len(encoding)] = encoding.ids
-            mask[row, : len(encoding)] = 1
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = text
+            mask[row, : len(text)] = 1
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         hidden: Vectors = self._session.run(["last_hidden_state"], inputs)[0]
         mean = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)

@@ -14,10 +14,11 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from adapters.inference.local import ADAPTER
 from adapters.inference.local.engine import LocalEngine
 from adapters.inference.local.options import LocalOptions
 from adapters.wire.errors import Overloaded, UnknownModel, UpstreamError
-from tests.adapters.inference.local.asking import eventually
+from tests.adapters.inference.local.asking import Model, eventually
 
 Make: TypeAlias = Callable[..., LocalEngine]
 
@@ -303,3 +304,14 @@ async def test_a_gguf_file_embeds(make: Make) -> None:
     file = locate("smollm2", "packaged").file
     engine = make(minilm={"kind": "embeddings", "file": file, "pooling": "mean", "context": 256, "parallel": 1})
     assert await embeds(await engine.ready("minilm"))
+
+
+async def test_a_gguf_file_reranks_and_cuts_long_texts(make: Make) -> None:
+    from adapters.inference.local.weights import locate
+
+    file = locate("smollm2", "packaged").file
+    engine = make(minilm={"kind": "embeddings", "file": file, "pooling": "mean", "context": 256, "parallel": 1})
+    async with Model(ADAPTER, "minilm", await engine.ready("minilm")) as model:
+        told = await model.ask("rerank", query="cats", documents=["word " * 600, "cats"], max_tokens_per_doc=300)
+    assert told["results"][0]["index"] == 1
+    assert told["results"][0]["relevance_score"] > 0.99
