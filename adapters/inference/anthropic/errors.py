@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from adapters.inference.contract import Headers
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import UpstreamError
 from adapters.wire.retry_after import retry_after
 
 _TEXT_MAX = 2_000
@@ -94,12 +94,3 @@ def _kind_of(status: int | None) -> _Kind:
         if kind.status == status:
             return kind
     return _Kind(status, "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error")
-
-
-def written(error: GatewayError) -> dict[str, str]:
-    """An error as the service writes it."""
-    for name, kind in _KINDS.items():
-        if kind.status == error.status:
-            return {"type": name, "message": error.message}
-    name = "api_error" if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
-    return {"type": name, "message": error.message}

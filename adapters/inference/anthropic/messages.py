@@ -11,7 +11,6 @@ from adapters.inference.anthropic.kept import from_details, from_id
 from adapters.wire.chat import (
     Assistant,
     Developer,
-    Function,
     FunctionCall,
     Message,
     System,
@@ -75,13 +74,15 @@ class _Writer:
                 self._answer(message, param)
             case Tool():
                 self._result(message, param)
-            case Function():
+            case _:
                 result = Tool(message.content or "", self._last_call)
                 self._result(result, param)
 
     def result(self) -> Conversation:
         self._end_of_users_turn()
         _trim_prefill(self._turns)
+        if not self._turns:  # the service wants one
+            return Conversation([], [{"role": "user", "content": self._system}])
         return Conversation(self._system, self._turns)
 
     def _instruct(self, instructions: list[dict[str, Any]]) -> None:

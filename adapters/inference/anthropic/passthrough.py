@@ -6,7 +6,7 @@ https://platform.claude.com/docs/en/api/messages/create, https://platform.claude
 import msgspec
 
 from adapters.framing import sse
-from adapters.inference.anthropic.errors import explain_inside, written
+from adapters.inference.anthropic.errors import explain_inside
 from adapters.inference.anthropic.response import read_message, usage_of
 from adapters.inference.anthropic.schema import (
     Counts,
@@ -20,6 +20,7 @@ from adapters.inference.anthropic.schema import (
 )
 from adapters.inference.anthropic.stream import CUT_OFF
 from adapters.inference.contract import Answer, Encoded, Target
+from adapters.messages.errors import error_event
 from adapters.wire.body import Body
 from adapters.wire.errors import GatewayError, UpstreamError
 from adapters.wire.fields import drops_for
@@ -27,6 +28,7 @@ from adapters.wire.redaction import redact
 from adapters.wire.usage import Usage
 
 _encode = msgspec.json.Encoder().encode
+stream_error = error_event
 _TELLING = (b"message_start", b"message_delta", b"message_stop", b"error")
 
 
@@ -99,7 +101,9 @@ class MessagesStream:
             case MessageStop():
                 self._ended = True
             case Fault() if data is not None:
-                return self._fail(explain_inside(data))
+                error = explain_inside(data)
+                error.said = data
+                return self._fail(error)
         return frame
 
     def _count(self, raw: msgspec.Raw) -> None:
@@ -113,8 +117,3 @@ class MessagesStream:
         self.error = error
         self._ended = True
         return stream_error(error)
-
-
-def stream_error(error: GatewayError) -> bytes:
-    """An error inside a stream, as the service writes it."""
-    return b"event: error\ndata: " + _encode({"type": "error", "error": written(error)}) + b"\n\n"

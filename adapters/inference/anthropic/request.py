@@ -20,6 +20,7 @@ from adapters.wire.extras import vendor_extras
 from adapters.wire.fields import KEPT, MAPPED, UNSUPPORTED, Drops, Fields, Support, drops_for
 
 FIELDS: Fields = {
+    "anthropic": Support("mapped", "merged into the request, where it wins; betas as anthropic-beta"),
     "audio": UNSUPPORTED,
     "frequency_penalty": UNSUPPORTED,
     "function_call": Support("mapped", "as tool_choice"),
@@ -31,12 +32,14 @@ FIELDS: Fields = {
     "messages": Support("mapped", "instructions as system, or in their place from Opus 4.8 on"),
     "metadata": UNSUPPORTED,
     "modalities": UNSUPPORTED,
+    "moderation": UNSUPPORTED,
     "model": KEPT,
     "n": UNSUPPORTED,
     "parallel_tool_calls": Support("mapped", "as tool_choice.disable_parallel_tool_use"),
     "prediction": UNSUPPORTED,
     "presence_penalty": UNSUPPORTED,
     "prompt_cache_key": UNSUPPORTED,
+    "prompt_cache_options": UNSUPPORTED,
     "prompt_cache_retention": UNSUPPORTED,
     "reasoning_effort": Support("mapped", "as output_config.effort, up to 4.5 as a budget, a share of max_tokens"),
     "response_format": Support("mapped", "as output_config.format, else by a tool that must be called"),

@@ -35,7 +35,7 @@ _FINISH: dict[str, FinishReason] = {
     "refusal": "content_filter",
 }
 _NO_MESSAGE = "The provider's answer is not a message."
-_TIERS = {"standard": "default"}
+_TIERS = {"standard": "default", "priority": "priority"}
 
 
 def decode_chat(raw: bytes, target: Target, body: Body) -> Answer:
@@ -169,5 +169,4 @@ def usage_of(counts: Counts | None) -> Usage | None:
 
 def service_tier(counts: Counts | None) -> str | None:
     """The tier that served a request, under OpenAI's name for it."""
-    tier = counts.service_tier if counts is not None else None
-    return _TIERS.get(tier, tier) if tier is not None else None
+    return _TIERS.get(counts.service_tier or "") if counts is not None else None

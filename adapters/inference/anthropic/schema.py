@@ -189,7 +189,7 @@ class LooseDelta(Struct):
 
 
 _block: msgspec.json.Decoder[Block] = msgspec.json.Decoder(Text | Thinking | RedactedThinking | ToolUse)
-_unknown = msgspec.json.Decoder(dict[str, Any])
+_unknown: msgspec.json.Decoder[Block] = msgspec.json.Decoder(dict[str, Any])
 _event: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _loose_delta = msgspec.json.Decoder(LooseDelta)
 _counts = msgspec.json.Decoder(Counts)
@@ -198,11 +198,13 @@ message_decoder = msgspec.json.Decoder(Message)
 
 
 def read_block(raw: Raw) -> Block:
-    """A block by its kind. Raises ValidationError on what is no block at all."""
-    try:
-        return _block.decode(raw)
-    except msgspec.ValidationError:
-        return _unknown.decode(raw)
+    """A block by its kind; what is no object is one that says nothing."""
+    for decoder in (_block, _unknown):
+        try:
+            return decoder.decode(raw)
+        except msgspec.ValidationError:
+            continue
+    return {}
 
 
 def read_event(data: bytes) -> Event | LooseDelta | None:

@@ -136,7 +136,8 @@ class ChatStream:
                 self._begin(event.message)
             case MessageDelta():
                 self._count(read_counts(event.usage))
-                self._why = event.delta
+                if event.delta.stop_reason is not None:
+                    self._why = event.delta
             case MessageStop():
                 return self._finish()
             case LooseDelta():
