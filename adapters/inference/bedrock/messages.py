@@ -15,7 +15,6 @@ from adapters.inference.bedrock.families import Family
 from adapters.inference.bedrock.media import audio_block, document_block, image_block, video_block
 from adapters.wire.chat import (
     Assistant,
-    AudioPart,
     ChatRequest,
     Content,
     Developer,
@@ -78,7 +77,7 @@ class Conversation:
                 block = {"toolResult": {"toolUseId": self._id(message.tool_call_id), "content": result}}
                 control = message.cache_control or _inner_control(message.content)
                 self._say("user", iter([block, *self._cache_point(control, param)]))
-            case Function():
+            case _:
                 told = [{"text": message.content}] if message.content else []
                 self._say("user", iter([{"toolResult": {"toolUseId": self._function_id, "content": told}}]))
 
@@ -149,7 +148,7 @@ class Conversation:
                 return document_block(part, param, self._documents)
             case VideoPart():
                 return video_block(part, param)
-            case AudioPart():
+            case _:
                 return audio_block(part, param)
 
     def _cache_point(self, control: dict[str, Any] | None, param: str) -> Iterator[JsonBlock]:

@@ -74,6 +74,8 @@ class Stream:
         """The pieces of an answer that is to be checked, or held back until it is known to be the answer."""
         self._by_call = False
         """Whether the answer is what the tool that stands for it was given."""
+        self._annotations: list[dict[str, Any]] = []
+        self._images: list[dict[str, Any]] = []
         self._before: list[JsonBlock] = []
         """Blocks since the last call that the model wants back."""
         self._block = _Open()
@@ -203,18 +205,23 @@ class Stream:
             return self._end_thought(block.reasoning)
         if block.result is not None:
             self._before.append({"toolResult": block.result | {"content": block.pieces}})
-        if block.citations:
-            cited = [annotation(each, block.start, self._length) for each in block.citations]
-            return self._writer.delta({"annotations": cited})
-        return self._writer.delta({"images": [picture(block.form, block.image)]}) if block.image else b""
+        self._annotations += [annotation(each, block.start, self._length) for each in block.citations]
+        if block.image:
+            self._images.append(picture(block.form, block.image))
+        return b""
 
     def _end_call(self, block: "_Open", call: ToolUse) -> bytes:
         if call.ran_already:
             call.input = Raw(block.input.encode() or b"{}")
             self._before.append(kept_call(call))
             return b""
+        if block.input:
+            return b""
         # A call without arguments has no pieces; clients read JSON.
-        return b"" if block.input else self._argue("{}")
+        if block.answers:
+            self._answer.append("{}")
+            return self._writer.text("{}")
+        return self._writer.arguments("{}")
 
     def _end_thought(self, thought: Reasoning) -> bytes:
         detail = reasoning_detail(thought, self._family, self._thoughts)
@@ -227,9 +234,11 @@ class Stream:
 
     def _stop_message(self, payload: bytes) -> bytes:
         self._finish = finish_reason(_stop.decode(payload).stop_reason, self._calls)
-        if self._by_tool and not self._by_call:
-            return self._writer.text("".join(self._answer))
-        return b""
+        held = "".join(self._answer) if self._by_tool and not self._by_call else ""
+        # OpenAI's client adds up lists of several chunks only where their items are numbered.
+        lists = {"annotations": self._annotations, "images": self._images}
+        more = {name: told for name, told in lists.items() if told}
+        return self._writer.text(held) + (self._writer.delta(more) if more else b"")
 
     def _end(self, payload: bytes) -> bytes:
         told = _told.decode(payload)

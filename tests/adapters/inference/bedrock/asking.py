@@ -50,7 +50,7 @@ def sent(model: str = CLAUDE, **fields: Any) -> dict[str, Any]:
     return read
 
 
-def answered(blocks: list[dict[str, Any]], stop: str = "end_turn", **told: Any) -> bytes:
+def answered(blocks: list[Any], stop: str = "end_turn", **told: Any) -> bytes:
     """A unary answer of the service."""
     usage = {"inputTokens": 5, "outputTokens": 7, "totalTokens": 12}
     output = {"message": {"role": "assistant", "content": blocks}}
@@ -83,7 +83,7 @@ def exception(kind: str, payload: dict[str, Any]) -> bytes:
     return write(headers, json.dumps(payload).encode())
 
 
-def frames(blocks: list[dict[str, Any]], stop: str = "end_turn", **told: Any) -> bytes:
+def frames(blocks: list[Any], stop: str = "end_turn", **told: Any) -> bytes:
     """A stream of these blocks, each a start (or none) and its deltas."""
     out = [frame("messageStart", {"role": "assistant"})]
     for index, block in enumerate(blocks):
