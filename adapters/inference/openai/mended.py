@@ -106,4 +106,8 @@ class MendedStream:
 
 
 def _reframed(frame: bytes, event: sse.Event, data: bytes) -> bytes:
-    return frame if data is event.data else sse.with_data(frame, data)
+    if data is event.data:
+        return frame
+    if frame.startswith(b"data: {") and frame.find(b"\n") == len(frame) - 2:  # nothing but data, as in nearly all
+        return b"data: " + data + b"\n\n"
+    return sse.with_data(frame, data)

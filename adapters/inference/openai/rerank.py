@@ -5,21 +5,21 @@ byte for byte: Voyage calls its results `data` (https://docs.voyageai.com/refere
 write texts as strings, Together leaves empty documents where it was not asked for any.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from adapters.inference.contract import Answer, Encoded, Target
 from adapters.inference.openai.request import adapt
 from adapters.inference.openai.response import decode
-from adapters.wire.body import Body, decode_field
+from adapters.wire.body import Body
 from adapters.wire.errors import UpstreamError
 from adapters.wire.usage import read_input_usage
 
 _encode = msgspec.json.Encoder().encode
 _fields = msgspec.json.Decoder(dict[str, Raw])
-_top_n = msgspec.json.Decoder(int | None)
+_top_n = msgspec.json.Decoder(Annotated[int, Meta(ge=1)] | None)
 
 
 class _Result(Struct):
@@ -54,12 +54,20 @@ def decode_rerank(raw: bytes, target: Target, body: Body) -> Answer:
     except (msgspec.DecodeError, RecursionError):
         raise UpstreamError("The provider's answer has no rerank results.") from None
     usage = read_input_usage(fields.get("usage", Raw(b"null")))
-    places = _best(results)[: decode_field(body.fields, "top_n", _top_n)]
+    places = _best(results)[: _wanted(body)]
     if "results" in fields and places == list(range(len(results))) and all(map(_is_usual, results)):
         return Answer(raw, usage)
     usual = [_usual(results[place], members[place]) for place in places]
     fields = {"results" if name == "data" else name: value for name, value in fields.items()}
     return Answer(_encode(fields | {"results": Raw(_encode(usual))}), usage)
+
+
+def _wanted(body: Body) -> int | None:
+    """How many results the client asked for; a number that is none is the provider's to judge, and it did."""
+    try:
+        return _top_n.decode(body.fields.get("top_n", Raw(b"null")))
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def _best(results: list[_Result]) -> list[int]:

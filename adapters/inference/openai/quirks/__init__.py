@@ -5,6 +5,8 @@ answer and for a stream's pieces; what a stream needs to remember stands in `Mem
 members that a quirk names are written anew, everything else of an answer stays byte for byte.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -16,21 +18,30 @@ from adapters.inference.openai.quirks.envelope import Envelope, mend_choice, men
 from adapters.inference.openai.quirks.finish_reason import mend_finish
 from adapters.inference.openai.quirks.forced_tool import unwrap
 from adapters.inference.openai.quirks.memory import Memory
-from adapters.inference.openai.quirks.said import drop_hollow, fill_reasoning, flatten_content
-from adapters.inference.openai.quirks.think_tags import split_tags
+from adapters.inference.openai.quirks.said import drop_hollow, fill_reasoning, flatten_content, split_tags
 from adapters.inference.openai.quirks.tool_calls import carry_reasoning, mend_calls
 from adapters.inference.openai.response import tells_error
 from adapters.inference.openai.structured_outputs import way_of
 from adapters.wire.body import Body
 from adapters.wire.structured import check_answer
 
+Step: TypeAlias = Callable[[dict[str, Any], Memory], None]
 Kind: TypeAlias = Literal["chat.completion", "chat.completion.chunk", "text_completion"]
 
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _choices = msgspec.json.Decoder(list[dict[str, Any]] | None)
 _encode = msgspec.json.Encoder().encode
 _NULL = Raw(b"null")
-_OF_CALLS = ("tool_calls", "finish_reason", "carry_reasoning")
+_STEPS: tuple[tuple[Step, frozenset[str]], ...] = (
+    (mend_delta, frozenset({"envelope"})),
+    (drop_hollow, frozenset({"hollow"})),
+    (flatten_content, frozenset({"content"})),
+    (fill_reasoning, frozenset({"reasoning"})),
+    (split_tags, frozenset({"think_tags"})),
+    (mend_calls, frozenset({"tool_calls", "finish_reason", "carry_reasoning"})),
+    (carry_reasoning, frozenset({"carry_reasoning"})),
+)
+"""What is done to a message or delta, in this order, and which quirks want it."""
 _MEMBERS = {"chat.completion": "message", "chat.completion.chunk": "delta", "text_completion": "text"}
 """Where a choice says something."""
 _HEAD = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
@@ -45,10 +56,15 @@ def mender_for(target: Target, body: Body, kind: Kind, *, whole: bool) -> "Mende
     return mender if mender.quirks or mender.way else None
 
 
+@lru_cache(maxsize=256)
+def _steps(quirks: frozenset[str]) -> tuple[Step, ...]:
+    return tuple(step for step, wanted_by in _STEPS if wanted_by & quirks)
+
+
 class Mender:
     """Mends one answer: called once with a whole one, or with each chunk of a stream in turn."""
 
-    __slots__ = ("_body", "_envelope", "_head", "_member", "_memories", "_reads_calls", "_whole", "quirks", "way")
+    __slots__ = ("_body", "_envelope", "_head", "_member", "_memories", "_steps", "_whole", "quirks", "way")
 
     def __init__(self, target: Target, body: Body, kind: Kind, *, whole: bool) -> None:
         self.quirks = frozenset(target.settings.quirks)
@@ -56,7 +72,7 @@ class Mender:
         self._body = body
         self._whole = whole
         self._member = _MEMBERS[kind]
-        self._reads_calls = self.way == "tool" or not self.quirks.isdisjoint(_OF_CALLS)
+        self._steps = _steps(self.quirks | {"tool_calls"} if self.way == "tool" else self.quirks)
         self._envelope = Envelope(kind, target.model_json) if "envelope" in self.quirks else None
         self._memories: dict[int, Memory] = {}
         self._head: dict[str, Raw] = {}
@@ -71,7 +87,7 @@ class Mender:
             choices = _choices.decode(fields.get("choices", _NULL))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return data
-        if tells_error(fields.get("error", Raw())):
+        if "error" in fields and tells_error(fields["error"]):
             return data
         if self._envelope is not None:
             self._envelope.mend(fields)
@@ -110,31 +126,16 @@ class Mender:
             memory = self._memories[index] = Memory(whole=self._whole, unwraps=self.way == "tool")
         said = choice.get(self._member)
         if isinstance(said, dict):
-            self._mend_said(choice, said, memory)
+            memory.ends = self._whole or bool(choice.get("finish_reason"))
+            for step in self._steps:
+                step(said, memory)
+            if memory.unwraps:
+                unwrap(choice, said, memory)
+            if self.way:
+                memory.answer += said.get("content") or ""
         if "finish_reason" in self.quirks:
             mend_finish(choice, memory)
         elif choice.get("finish_reason"):
             memory.finished = True
         if self.way and choice.get("finish_reason") == "stop":
             check_answer(memory.answer, self._body)
-
-    def _mend_said(self, choice: dict[str, Any], said: dict[str, Any], memory: Memory) -> None:
-        quirks = self.quirks
-        if self._envelope is not None and not self._whole:
-            mend_delta(said, memory)
-        if "hollow" in quirks:
-            drop_hollow(said)
-        if "content" in quirks:
-            flatten_content(said)
-        if "reasoning" in quirks:
-            fill_reasoning(said)
-        if "think_tags" in quirks:
-            split_tags(said, memory.tags, last=self._whole or bool(choice.get("finish_reason")))
-        if self._reads_calls:
-            mend_calls(said, memory)
-        if memory.unwraps:
-            unwrap(choice, said, memory)
-        if "carry_reasoning" in quirks:
-            carry_reasoning(said, memory)
-        if self.way:
-            memory.answer += said.get("content") or ""

@@ -12,8 +12,9 @@ from adapters.wire.usage import read_usage, usage_json
 
 _encode = msgspec.json.Encoder().encode
 _usage = msgspec.json.Decoder(dict[str, Any])
-_EMPTY = (Raw(), Raw(b"null"), Raw(b'""'))
 _NULL = Raw(b"null")
+_EMPTY = (_NULL, Raw(b'""'))
+_NO_CHOICES = Raw(b"[]")
 _TIERS = {
     b'"on_demand"': Raw(b'"default"'),  # https://console.groq.com/docs/service-tiers
     b'"performance"': Raw(b'"priority"'),
@@ -37,20 +38,21 @@ class Envelope:
         if fields.get("object") != self._object:
             fields["object"] = self._object
         if fields.get("choices", _NULL) == _NULL:
-            fields["choices"] = Raw(b"[]")
-        self._mend_id(fields)
+            fields["choices"] = _NO_CHOICES
+        if fields.get("id") != self._id or not self._id:
+            self._mend_id(fields)
         if fields.get("created", _NULL) == _NULL:
             fields["created"] = Raw(_encode(int(time.time())))
-        if fields.get("model") in (None, _NULL):
+        if fields.get("model", _NULL) == _NULL:
             fields["model"] = self._model
-        if (tier := _TIERS.get(bytes(fields.get("service_tier", b"")))) is not None:
+        if "service_tier" in fields and (tier := _TIERS.get(bytes(fields["service_tier"]))) is not None:
             fields["service_tier"] = tier
 
     def _mend_id(self, fields: dict[str, Raw]) -> None:
         told = fields.get("id", _NULL)
         if told not in _EMPTY:
             self._id = self._id or told
-        elif self._id or fields["choices"] != Raw(b"[]"):
+        elif self._id or fields["choices"] != _NO_CHOICES:
             self._id = self._id or Raw(_encode(f"{self._prefix}-{secrets.token_hex(12)}"))
             fields["id"] = self._id
         else:

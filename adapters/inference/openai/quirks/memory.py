@@ -1,6 +1,6 @@
 """What is known of one choice while its answer comes in, piece by piece or at once."""
 
-from adapters.inference.openai.quirks.think_tags import TagSplitter
+from adapters.inference.openai.quirks.tags import TagSplitter
 
 FORCED = -1
 """The index of the call whose arguments are the answer: no call that the client sees."""
@@ -29,6 +29,7 @@ class Memory:
         "answer",
         "calls",
         "current",
+        "ends",
         "finished",
         "forced",
         "held",
@@ -43,6 +44,8 @@ class Memory:
     def __init__(self, *, whole: bool, unwraps: bool = False) -> None:
         self.whole = whole
         """Whether the choice comes in one piece."""
+        self.ends = whole
+        """Whether nothing follows the piece that is being mended."""
         self.role_told = False
         self.annotations = 0
         """How many have come."""

@@ -4,13 +4,17 @@ from typing import Any
 
 import msgspec
 
+from adapters.inference.openai.quirks.memory import Memory
+
 _encode = msgspec.json.Encoder().encode
 _NAMES = ("reasoning", "thinking")
 """What providers call `reasoning_content`: Groq, Cerebras, OpenRouter and newer vLLM the first, Ollama the second."""
-_HOLLOW = ("tool_calls", "function_call", "audio", "refusal", "reasoning", "reasoning_content", "reasoning_details")
+_HOLLOW = frozenset(
+    {"tool_calls", "function_call", "audio", "refusal", "reasoning", "reasoning_content", "reasoning_details"}
+)
 
 
-def fill_reasoning(said: dict[str, Any]) -> None:
+def fill_reasoning(said: dict[str, Any], memory: Memory) -> None:
     """Give `reasoning_content` what stands under another name, or in the clear parts of `reasoning_details`."""
     if said.get("reasoning_content"):
         return
@@ -23,7 +27,7 @@ def fill_reasoning(said: dict[str, Any]) -> None:
         said["reasoning_content"] = text
 
 
-def flatten_content(said: dict[str, Any]) -> None:
+def flatten_content(said: dict[str, Any], memory: Memory) -> None:
     """Make `content` a string: the text of its parts, and JSON of an object.
 
     Mistral's `thinking` and Databricks' `reasoning` parts become `reasoning_content`, others go to `content_parts`.
@@ -44,8 +48,25 @@ def flatten_content(said: dict[str, Any]) -> None:
         said["content_parts"] = others
 
 
-def drop_hollow(said: dict[str, Any]) -> None:
+def split_tags(said: dict[str, Any], memory: Memory) -> None:
+    """Move the thoughts of a message or delta that stand in tags from `content` to `reasoning_content`."""
+    tags, text = memory.tags, said.get("content")
+    if tags.passed and not memory.ends:
+        return
+    thoughts, answer = tags.feed(text) if isinstance(text, str) else ("", "")
+    if memory.ends:
+        more = tags.close()
+        thoughts, answer = thoughts + more[0], answer + more[1]
+    if thoughts:
+        said["reasoning_content"] = (said.get("reasoning_content") or "") + thoughts
+    if isinstance(text, str) or answer:
+        said["content"] = answer
+
+
+def drop_hollow(said: dict[str, Any], memory: Memory) -> None:
     """Leave out members that are null, empty or filled with empty strings: some clients ask only if they are there."""
+    if _HOLLOW.isdisjoint(said):
+        return
     for name in _HOLLOW:
         if name in said and is_hollow(said[name]):
             del said[name]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.inference.openai.quirks.think_tags import TagSplitter
+from adapters.inference.openai.quirks.tags import TagSplitter
 from tests.adapters.inference.openai_quirks.answers import asked, of_stream, streamed
 from tests.adapters.inference.targets import target
 

@@ -1,7 +1,5 @@
 """Reasoning that comes in tags at the beginning of the text: servers without a parser for the model write it so."""
 
-from typing import Any
-
 _OPENING = ("<think>", "<thinking>", "<reasoning>")
 
 
@@ -19,6 +17,11 @@ class TagSplitter:
         self._held = ""
         self._closing = ""
         self._started = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that follows is the answer."""
+        return self._state == "answer"
 
     def feed(self, text: str) -> tuple[str, str]:
         """Give the thoughts and the answer in what has come so far; what may be a part of a tag is held."""
@@ -65,16 +68,3 @@ class TagSplitter:
     def _release(self) -> str:
         held, self._held = self._held, ""
         return held
-
-
-def split_tags(said: dict[str, Any], tags: TagSplitter, *, last: bool) -> None:
-    """Move the thoughts of a message or delta from `content` to `reasoning_content`. `last`: no more text follows."""
-    text = said.get("content")
-    thoughts, answer = tags.feed(text) if isinstance(text, str) else ("", "")
-    if last:
-        more = tags.close()
-        thoughts, answer = thoughts + more[0], answer + more[1]
-    if thoughts:
-        said["reasoning_content"] = (said.get("reasoning_content") or "") + thoughts
-    if isinstance(text, str) or answer:
-        said["content"] = answer
