@@ -25,7 +25,7 @@ def answer(request: Request) -> Iterable[Step]:
     """Answer as OpenAI would, whatever is in the request."""
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     asked = json.loads(request.body, parse_int=float)
-    if asked.get("stream") is not True or "embeddings" in request.line:
+    if asked.get("stream") is not True or "completions" not in request.line:
         return json_answer({"id": "1", "object": "any", "choices": [], "data": [], "usage": usage})
     chunk = {"id": "1", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "Hi"}}]}
     return event_stream(frame(chunk), frame({**chunk, "choices": [], "usage": usage}), frame("[DONE]"))

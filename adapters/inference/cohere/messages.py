@@ -90,11 +90,14 @@ def _user_content(content: str | list[Part], path: str, said: Conversation) -> s
     if isinstance(content, str):
         return content
     parts = []
+    alone = all(isinstance(part, FilePart) for part in content)
     for place, part in enumerate(content):
         here = f"{path}[{place}]"
         match part:
             case TextPart():
                 parts.append(_text(part.text))
+            case FilePart() if alone:  # Cohere takes no message that says nothing
+                parts.append(_text(_document(part, here)["text"]))
             case ImagePart():
                 detail = {"detail": part.image_url.detail} if part.image_url.detail else {}
                 parts.append({"type": "image_url", "image_url": {"url": part.image_url.url} | detail})

@@ -112,6 +112,12 @@ def test_results_are_sorted_and_cut_where_the_provider_does_not() -> None:
     assert [result["index"] for result in results(told, top_n=2)] == [1, 2]
 
 
+@pytest.mark.parametrize("top_n", [None, 0, -1, "2", {}])
+def test_a_number_of_results_that_is_none_cuts_nothing(top_n: Any) -> None:
+    told = {"results": [{"index": 0, "relevance_score": 0.9}, {"index": 1, "relevance_score": 0.1}]}
+    assert len(results(told, top_n=top_n)) == 2
+
+
 @pytest.mark.parametrize(
     "told",
     [

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from tests.upstream.dialects.asked import KEY, THOUGHT, asked_error, halves, tokens
 from tests.upstream.dialects.strict import strict_call
 from tests.upstream.dialogue import Said, say
-from tests.upstream.model import DIMENSIONS, vector
+from tests.upstream.model import DIMENSIONS, ranked, vector
 from tests.upstream.script import Step, compact, event_stream, frame, json_answer
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _Chat = strict_call(V2Client.chat, "request_options")
 _Embed = strict_call(V2Client.embed, "request_options")
+_Rerank = strict_call(V2Client.rerank, "request_options")
 _MOST_INPUTS = 96
 _STOPS = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_calls": "TOOL_CALL"}
 _BOUNDS = {"p": (0.01, 0.99), "k": (0, 500), "frequency_penalty": (0, 1), "presence_penalty": (0, 1)}
@@ -42,6 +43,9 @@ def answer(request: "Request") -> Iterable[Step]:
         if path == "/cohere/v2/embed":
             _Embed.model_validate(told)
             return _embed(told)
+        if path == "/cohere/v2/rerank":
+            _Rerank.model_validate(told)
+            return _rerank(told)
         assert path == "/cohere/v2/chat", path
         _Chat.model_validate(told)
     except ValidationError as error:
@@ -54,6 +58,15 @@ def answer(request: "Request") -> Iterable[Step]:
     return json_answer(
         {"id": "scripted", "message": _message(said, told), "finish_reason": _STOPS[said.finish], **_usage(said, told)}
     )
+
+
+def _rerank(told: dict[str, Any]) -> Iterable[Step]:
+    results = [
+        {"index": result["index"], "relevance_score": result["relevance_score"]}
+        for result in ranked(told["query"], told["documents"])[: told.get("top_n")]
+    ]
+    meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}
+    return json_answer({"id": "scripted", "results": results, "meta": meta})
 
 
 def _refusal(status: int, message: str) -> Iterable[Step]:

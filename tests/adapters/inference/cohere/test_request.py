@@ -185,8 +185,16 @@ def test_text_files_are_documents() -> None:
     ]
 
 
+def test_files_alone_are_what_the_user_says() -> None:
+    assert message(user(text_file("a"), text_file("b"))) == user(
+        {"type": "text", "text": "a"}, {"type": "text", "text": "b"}
+    )
+
+
 def test_documents_of_the_extras_do_not_displace_files() -> None:
-    body = sent(user(text_file()), cohere={"documents": [{"data": {"text": "more"}}]})
+    body = sent(
+        user({"type": "text", "text": "Read."}, text_file()), cohere={"documents": [{"data": {"text": "more"}}]}
+    )
     assert [document["data"]["text"] for document in body["documents"]] == ["facts", "more"]
 
 
