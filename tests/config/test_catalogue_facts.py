@@ -30,7 +30,7 @@ CATALOGUE: dict[str, dict[str, Any]] = yaml.safe_load(ROWS.read_text())
 NAMES = sorted(CATALOGUE)
 PROMISED = (
     "openai azure vllm ollama groq cerebras sambanova together fireworks mistral deepseek xai openrouter nvidia"
-    " huggingface databricks perplexity llamacpp lmstudio local watsonx"
+    " huggingface databricks perplexity llamacpp lmstudio local watsonx gemini vertex bedrock"
 )
 
 # Recordings that were made at another address than the row's, and why.
@@ -171,7 +171,7 @@ def addresses() -> list[Any]:
         pytest.param(name, operation, id=f"{name}-{operation}")
         for name in NAMES
         for operation in CATALOGUE[name].get("operations", ["chat", "completions", "embeddings"])
-        if name != "azure"  # whose URLs have tests of their own
+        if name not in ("azure", "bedrock", "gemini", "vertex")  # whose URLs have tests of their own
         if (name, operation) not in _ELSEWHERE
         if any(recording.operation == operation and recording.url for recording in recordings(name))
     ]

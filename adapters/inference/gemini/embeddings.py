@@ -10,18 +10,17 @@ from adapters.wire.body import Body, decode_field
 from adapters.wire.embeddings import read_embeddings, wants_base64, write_embeddings
 from adapters.wire.errors import UpstreamError
 from adapters.wire.extras import vendor_extras
-from adapters.wire.fields import KEPT, MAPPED, UNSUPPORTED, Fields, Support, drops_for
+from adapters.wire.fields import UNSUPPORTED, Fields, Support, drops_for
 from adapters.wire.usage import Usage
 
 FIELDS: Fields = {
-    "model": KEPT,
+    "model": Support("mapped", "stands in the URL"),
     "input": Support("mapped", "text only"),
     "dimensions": Support("mapped", "`outputDimensionality`"),
     "encoding_format": Support("emulated", "base64 is made here"),
     "task_type": Support("mapped", "the service's own: `taskType`"),
-    "title": Support("kept", "the service's own"),
+    "title": Support("mapped", "the service's own"),
     "user": UNSUPPORTED,
-    "gemini": MAPPED,
 }
 
 _RESERVED = frozenset({"model", "content", "contents", "requests"})

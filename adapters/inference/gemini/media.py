@@ -29,7 +29,7 @@ def media_part(part: ImagePart | VideoPart | AudioPart | FilePart, param: str, f
         case AudioPart(input_audio=audio):
             kind = _SOUND.get(audio.format, f"audio/{audio.format}")
             return _inline(Media(kind, audio.data), f"{param}.input_audio.data")
-        case FilePart():
+        case _:
             return _file(part.file, param, files)
 
 

@@ -11,7 +11,7 @@ from adapters.inference.gemini.tools import encode_tools, json_schema
 from adapters.wire.body import Body, decode_field
 from adapters.wire.chat import ChatRequest, read_chat
 from adapters.wire.extras import vendor_extras
-from adapters.wire.fields import KEPT, MAPPED, UNSUPPORTED, Drops, Fields, Support, drops_for
+from adapters.wire.fields import MAPPED, UNSUPPORTED, Drops, Fields, Support, drops_for
 from adapters.wire.structured import ANY_OBJECT, schema_of
 
 FIELDS: Fields = {
@@ -28,12 +28,12 @@ FIELDS: Fields = {
     "reasoning_effort": Support("mapped", "`thinkingLevel`, or `thinkingBudget` for Gemini 2.5"),
     "max_completion_tokens": MAPPED,
     "max_tokens": MAPPED,
-    "temperature": KEPT,
+    "temperature": MAPPED,
     "top_p": MAPPED,
     "top_k": MAPPED,
     "stop": MAPPED,
     "n": Support("mapped", "`candidateCount`"),
-    "seed": KEPT,
+    "seed": MAPPED,
     "frequency_penalty": MAPPED,
     "presence_penalty": MAPPED,
     "logprobs": MAPPED,

@@ -12,6 +12,7 @@ from adapters.inference.anthropic.errors import explain as explain_claude
 from adapters.inference.anthropic.response import decode_chat as decode_claude
 from adapters.inference.anthropic.stream import ChatStream as ClaudeStream
 from adapters.inference.contract import Adapter, Answer, Codec, Encoded, Headers, StreamDecoder, Target
+from adapters.inference.gemini.embeddings import FIELDS as EMBEDDINGS_FIELDS
 from adapters.inference.gemini.errors import explain as explain_google
 from adapters.inference.gemini.request import FIELDS, encode_as
 from adapters.inference.gemini.response import decode_chat as decode_gemini
@@ -73,7 +74,7 @@ ADAPTER = Adapter(
             embeddings.encode_embeddings,
             embeddings.decode_embeddings,
             GeminiStream,
-            fields=embeddings.FIELDS,
+            fields=EMBEDDINGS_FIELDS,
             most_inputs=embeddings.most_inputs,
         ),
         "messages": Codec(

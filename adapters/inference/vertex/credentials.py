@@ -70,7 +70,7 @@ class _Lender:
 def _find(file: str | None) -> Any:
     import google.auth
 
-    if file is not None:
+    if file is not None:  # warned of where others wrote the file; this one is the operator's
         return google.auth.load_credentials_from_file(file, scopes=_SCOPES)[0]  # type: ignore[no-untyped-call]
     return google.auth.default(scopes=_SCOPES)[0]
 

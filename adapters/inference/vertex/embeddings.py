@@ -16,10 +16,8 @@ from adapters.wire.body import Body
 from adapters.wire.embeddings import EmbeddingsRequest, read_embeddings, wants_base64, write_embeddings
 from adapters.wire.errors import UpstreamError
 from adapters.wire.extras import vendor_extras
-from adapters.wire.fields import MAPPED, Fields, drops_for
+from adapters.wire.fields import drops_for
 from adapters.wire.usage import Usage
-
-FIELDS: Fields = {name: support for name, support in gemini.FIELDS.items() if name != "gemini"} | {"vertex": MAPPED}
 
 _RESERVED = frozenset({"model", "content", "contents", "requests", "instances"})
 _MOST_CONTENTS = 100
@@ -60,7 +58,7 @@ def encode_embeddings(body: Body, target: Target) -> Encoded:
     drops = drops_for(body, target.provider, target.settings.on_unsupported)
     body = drops.without(body, target.settings.unsupported)
     request = read_embeddings(body)
-    drops.drop_unexpressed(body.fields, FIELDS, "vertex")
+    drops.drop_unexpressed(body.fields, gemini.FIELDS, "vertex")
     extras = {name: _any.decode(value) for name, value in vendor_extras(body, "vertex", _RESERVED).items()}
     told = gemini.settings_of(body, request.dimensions)
     make = _contents if is_gemini_embedding(target.model) else _instances

@@ -168,7 +168,8 @@ ASKED: dict[str, Callable[[Sent], Asked]] = {
         system(""),
         user(STAR_WARS),
         said(
-            "The first movie listed on that page is ***The Phantom Menace*** (released on May 19, 1999, and directed by George Lucas)."
+            "The first movie listed on that page is ***The Phantom Menace***"
+            " (released on May 19, 1999, and directed by George Lucas)."
         ),
         user(STAR_WARS),
         said("The first movie listed on that page is ***The Phantom Menace***."),
