@@ -63,13 +63,12 @@ class Content:
         for index, message in enumerate(messages):
             path = f"messages[{index}]"
             blocks: list[Block] = [TextBlock(message.content)] if isinstance(message.content, str) else message.content
-            match message.role:
-                case "assistant":
-                    translated.append(self._assistant(blocks, path))
-                case "user":
-                    translated += self._user(blocks, path)
-                case "system":
-                    translated.append({"role": "system", "content": self._joined(self._parts(blocks, path), "\n\n")})
+            if message.role == "assistant":
+                translated.append(self._assistant(blocks, path))
+            elif message.role == "user":
+                translated += self._user(blocks, path)
+            else:
+                translated.append({"role": "system", "content": self._joined(self._parts(blocks, path), "\n\n")})
         return translated
 
     def _assistant(self, blocks: Sequence[Block], path: str) -> Part:
@@ -165,17 +164,14 @@ class Content:
         return {"type": "text", "text": block.text} | self.hint(block.cache_control)
 
     def _image(self, block: ImageBlock, path: str) -> Part:
-        match block.source:
-            case Base64Source(media_type, data):
-                url = f"data:{media_type};base64,{data}"
-            case UrlSource(url):
-                pass
-            case FileSource():
-                raise BadRequest(
-                    "Images that were uploaded as files can't be given to this model's provider: send their bytes.",
-                    param=f"{path}.source",
-                    code="unsupported_content",
-                )
+        source = block.source
+        if isinstance(source, FileSource):
+            raise BadRequest(
+                "Images that were uploaded as files can't be given to this model's provider: send their bytes.",
+                param=f"{path}.source",
+                code="unsupported_content",
+            )
+        url = source.url if isinstance(source, UrlSource) else _data_url(source)
         return {"type": "image_url", "image_url": {"url": url}} | self.hint(block.cache_control)
 
     def _document(self, block: DocumentBlock, path: str) -> list[Part]:
@@ -191,14 +187,9 @@ class Content:
                 if parts:
                     parts[-1] |= hint
                 return [*({"type": "text", "text": text} for text in about), *parts]
-            case Base64Source(media_type, data):
-                file = {"filename": block.title or "document.pdf", "file_data": f"data:{media_type};base64,{data}"}
-            case UrlSource(url):
-                file = {"file_url": url} | ({"filename": block.title} if block.title else {})
-            case FileSource(file_id):
-                file = {"file_id": file_id}
-        part: Part = {"type": "file", "file": file}
-        return [*({"type": "text", "text": text} for text in [block.context] if text), part | hint]
+            case _:
+                part: Part = {"type": "file", "file": _file(block.source, block.title)}
+                return [*({"type": "text", "text": text} for text in [block.context] if text), part | hint]
 
     def _search_result(self, block: SearchResultBlock, path: str) -> Part:
         self._note_citations(block, path)
@@ -208,6 +199,18 @@ class Content:
     def _note_citations(self, block: DocumentBlock | SearchResultBlock, path: str) -> None:
         if block.citations is not None and block.citations.enabled:
             self._drops.drop(f"{path}.citations")
+
+
+def _data_url(source: Base64Source) -> str:
+    return f"data:{source.media_type};base64,{source.data}"
+
+
+def _file(source: Base64Source | UrlSource | FileSource, title: str | None) -> Part:
+    if isinstance(source, FileSource):
+        return {"file_id": source.file_id}
+    if isinstance(source, UrlSource):
+        return {"file_url": source.url} | ({"filename": title} if title else {})
+    return {"filename": title or "document.pdf", "file_data": _data_url(source)}
 
 
 def _tool_call(block: ToolUseBlock, path: str) -> Part:

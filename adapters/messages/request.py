@@ -148,7 +148,7 @@ def _translate(body: Body, target: Target, plain: bool) -> Asked:
     if request.system:
         messages.insert(0, content.system(request.system))
     names: dict[str, str] = {}
-    for name, told_as, value in _asked(request, messages, content, drops, plain):
+    for name, told_as, value in _asked(request, messages, content, plain):
         fields[name] = Raw(_encode(value))
         if told_as != name:
             names[name] = told_as
@@ -159,7 +159,7 @@ def _translate(body: Body, target: Target, plain: bool) -> Asked:
 
 
 def _asked(
-    request: MessagesRequest, messages: list[dict[str, Any]], content: Content, drops: Drops, plain: bool
+    request: MessagesRequest, messages: list[dict[str, Any]], content: Content, plain: bool
 ) -> Iterator[tuple[str, str, Any]]:
     """Each field of the chat request: its name, what it is called in the Messages format, and its value."""
     yield "messages", "messages", messages
@@ -171,7 +171,7 @@ def _asked(
     if request.stop_sequences:
         yield "stop", "stop_sequences", request.stop_sequences
     yield from _effort(request)
-    yield from _format(request, drops)
+    yield from _format(request)
     if request.metadata is not None and request.metadata.user_id:
         yield "user", "metadata.user_id", _user(request.metadata.user_id, plain)
     if request.service_tier == "standard_only":
@@ -223,7 +223,7 @@ def _effort(request: MessagesRequest) -> Iterator[tuple[str, str, Any]]:
             yield "reasoning_effort", "thinking", "none"
 
 
-def _format(request: MessagesRequest, drops: Drops) -> Iterator[tuple[str, str, Any]]:
+def _format(request: MessagesRequest) -> Iterator[tuple[str, str, Any]]:
     config = request.output_config or OutputConfig()
     form = config.format or request.output_format
     if form is not None:

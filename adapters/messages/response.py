@@ -40,9 +40,9 @@ def decode(answer: Answer, target: Target, asked: Asked, plain: bool) -> Answer:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise UpstreamError("The provider's answer is no chat completion.") from None
     choice = completion.choices[0] if completion.choices else None
-    if choice is None or choice.message is None:
+    if choice is None or not (choice.message or choice.finish_reason):
         raise UpstreamError("The provider's answer has no choice.")
-    said = choice.message
+    said = choice.message or Said()
     blocks = [*_thinking(said, target.provider, asked, plain), *_spoken(said), *map(_tool_use, said.tool_calls or ())]
     refused = isinstance(said.refusal, str) and bool(said.refusal)
     reason, stop = stop_of(choice, asked.stops, called=bool(said.tool_calls), refused=refused)

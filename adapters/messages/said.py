@@ -9,7 +9,7 @@ from msgspec import Struct
 from adapters.wire.usage import Usage
 
 StopReason: TypeAlias = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"]
-_STOP_REASONS: dict[Any, StopReason] = {
+_STOP_REASONS: dict[str, StopReason] = {
     "stop": "end_turn",
     "length": "max_tokens",
     "tool_calls": "tool_use",
@@ -118,7 +118,7 @@ def citations(said: Said) -> list[dict[str, Any]]:
 
 def stop_of(choice: Choice, stops: tuple[str, ...], *, called: bool, refused: bool) -> tuple[StopReason, str | None]:
     """Why the model stopped, and the stop sequence that it met where the provider tells it."""
-    reason = _STOP_REASONS.get(choice.finish_reason, "end_turn")
+    reason = _STOP_REASONS.get(str(choice.finish_reason), "end_turn")
     if reason == "end_turn" and called:
         return "tool_use", None
     if reason == "end_turn" and refused:
