@@ -34,6 +34,17 @@ class Dialect:
         return self.name
 
 
+def anthropic_older(root: str) -> dict[str, Any]:
+    """The settings of Anthropic under another name, for models that think within a budget."""
+    return {"extends": "anthropic", "base_url": f"{root}/v1", "api_key": KEY}
+
+
+def gemini(root: str) -> dict[str, Any]:
+    """The settings of Gemini, for models whose thinking has levels and those whose has a budget."""
+    base_url, auth = f"{root}/v1beta", "header:x-goog-api-key"
+    return {"dialect": "gemini", "base_url": base_url, "auth": auth, "api_key": KEY, "embeddings": {"max_inputs": 100}}
+
+
 def vertex(root: str) -> dict[str, Any]:
     options = {"project": "lab", "location": "europe-west4"}
     return {
@@ -45,8 +56,24 @@ def vertex(root: str) -> dict[str, Any]:
     }
 
 
+def bedrock(root: str) -> dict[str, Any]:
+    """The settings of Bedrock, whichever family of models is asked."""
+    signer = {"region": "eu-central-1", "access_key_id": "AKIASCRIPTED", "secret_access_key": KEY}
+    return {"dialect": "bedrock", "base_url": root, "options": signer}
+
+
 DIALECTS = (
     Dialect("anthropic", lambda root: {"base_url": f"{root}/v1", "api_key": KEY}),
+    Dialect("anthropic-older", anthropic_older, family="claude-sonnet-4-5-"),
+    Dialect("bedrock", bedrock, family="eu.anthropic.claude-sonnet-4-5-", embedder="cohere.embed-v4:0", most_inputs=96),
+    Dialect(
+        "bedrock-nova",
+        bedrock,
+        family="amazon.nova-pro-",
+        embedder="amazon.titan-embed-text-v1",
+        most_inputs=1,
+        lacks=frozenset({"parallel_tool_calls=false", "dimensions", "signatures"}),
+    ),
     Dialect(
         "cohere",
         lambda root: {"dialect": "cohere", "base_url": root, "api_key": KEY},
@@ -54,18 +81,12 @@ DIALECTS = (
         most_inputs=96,
         lacks=frozenset({"parallel_tool_calls=false", "signatures"}),
     ),
+    Dialect("gemini", gemini, embedder="embedder", most_inputs=100, lacks=frozenset({"parallel_tool_calls=false"})),
     Dialect(
-        "gemini",
-        lambda root: {
-            "dialect": "gemini",
-            "base_url": f"{root}/v1beta",
-            "auth": "header:x-goog-api-key",
-            "api_key": KEY,
-            "embeddings": {"max_inputs": 100},
-        },
-        embedder="embedder",
-        most_inputs=100,
-        lacks=frozenset({"parallel_tool_calls=false"}),
+        "gemini-older",
+        gemini,
+        family="gemini-2.5-",
+        lacks=frozenset({"parallel_tool_calls=false", "forms beside tools"}),
     ),
     Dialect(
         "vertex",

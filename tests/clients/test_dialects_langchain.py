@@ -64,5 +64,5 @@ class Suite(ChatModelIntegrationTests):
 
 
 for _dialect in DIALECTS:
-    _name = f"Test{_dialect.name.title()}"
+    _name = f"Test{_dialect.name.title().replace('-', '')}"
     globals()[_name] = type(_name, (Suite,), {"dialect": _dialect, "__test__": True, "__module__": __name__})

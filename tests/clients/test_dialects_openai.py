@@ -35,6 +35,8 @@ def function(name: str) -> Any:
 
 
 WEATHER, TIME = function("get_weather"), function("get_time")
+STRICT_WEATHER = {**WEATHER, "function": {**WEATHER["function"], "strict": True}}
+"""The SDK reads answers in a form beside strict tools alone."""
 FORCED: Any = {"type": "function", "function": {"name": "get_weather"}}
 
 
@@ -196,6 +198,20 @@ def test_an_answer_in_a_form(client: OpenAI, dialect: Dialect, stream: bool) -> 
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["unary", "stream"])
+def test_an_answer_in_a_form_beside_tools(client: OpenAI, dialect: Dialect, stream: bool) -> None:
+    needs(dialect, "forms beside tools")
+    asking: Any = [{"role": "user", "content": "'Paris' has 2102650 people"}]
+    asked: Any = {"model": dialect.model, "messages": asking, "response_format": City, "tools": [STRICT_WEATHER]}
+    if stream:
+        with client.chat.completions.stream(**asked) as events:
+            answer = events.get_final_completion()
+    else:
+        answer = client.chat.completions.parse(**asked)
+    assert answer.choices[0].message.parsed == City(name="Paris", people=2102650)
+    assert answer.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["unary", "stream"])
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -287,7 +303,7 @@ def test_dimensions_are_refused_by_name_where_there_are_none(client: OpenAI, dia
     assert caught.value.param == "dimensions"
 
 
-def test_an_embedders_refusal_is_the_sdks_own_exception(client: OpenAI, dialect: Dialect, embedder: str) -> None:
+def test_an_embedders_refusal_is_the_sdks_own_exception(client: OpenAI, embedder: str) -> None:
     with pytest.raises(openai.RateLimitError) as caught:
-        client.embeddings.create(model=dialect.refusing(429), input="a blue door")
+        client.embeddings.create(model=f"{embedder}-error-429", input="a blue door")
     assert "The scripted model refuses with 429." in caught.value.message

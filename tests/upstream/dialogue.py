@@ -69,7 +69,7 @@ def _calls(asked: dict[str, Any], prompt: str) -> list[dict[str, Any]]:
     else:
         chosen = [tool for tool in tools if _is_about(prompt, tool["name"])]
         if choice == "required":
-            chosen = chosen or tools[:1]
+            chosen = chosen or tools[-1:]
     if asked.get("parallel_tool_calls") is False:
         chosen = chosen[:1]
     return [

@@ -14,7 +14,7 @@ from tests.upstream.script import Step
 if TYPE_CHECKING:
     from tests.upstream.server import Request
 
-SERVICES = frozenset({"anthropic", "cohere", "gemini", "ollama", "vertex", "watsonx"})
+SERVICES = frozenset({"anthropic", "bedrock", "cohere", "gemini", "ollama", "vertex", "watsonx"})
 
 
 def service_of(request: "Request") -> str | None:

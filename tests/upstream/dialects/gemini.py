@@ -19,7 +19,7 @@ from tests.upstream.script import Step, json_answer
 if TYPE_CHECKING:
     from tests.upstream.server import Request
 
-_PATH = re.compile(r"/gemini/v1beta/models/([\w.-]+):(\w+)(\?alt=sse)?")
+_PATH = re.compile(r"/gemini[\w-]*/v1beta/models/([\w.-]+):(\w+)(\?alt=sse)?")
 _MOST_INPUTS = 100
 
 

@@ -26,6 +26,7 @@ _STATUSES = {
 }
 _KINDS = {"text", "inlineData", "fileData", "functionCall", "functionResponse"}
 _MODES = {"AUTO": "auto", "VALIDATED": "auto", "ANY": "required", "NONE": "none"}
+_SKIP = "skip_thought_signature_validator"
 _CALL = "scripted-"
 """What the ids of the model's own calls begin with."""
 
@@ -66,7 +67,7 @@ def generate(told: dict[str, Any], model: str, *, stream: bool, gives_ids: bool)
         GenerateContentRequest.model_validate(told)
     except ValidationError as error:
         return refusal(400, str(error))
-    if fault := _fault(told):
+    if fault := _fault(told, model) or _misconfigured(told, model):
         return refusal(400, fault)
     said = say(_asked(told))
     parts = _parts(said, told, gives_ids=gives_ids)
@@ -75,7 +76,7 @@ def generate(told: dict[str, Any], model: str, *, stream: bool, gives_ids: bool)
     return event_stream(*_events(parts, said, told, model))
 
 
-def _fault(told: dict[str, Any]) -> str | None:
+def _fault(told: dict[str, Any], model: str) -> str | None:
     """What the service checks and the types do not say."""
     calls: list[dict[str, Any]] = []
     for index, content in enumerate(told["contents"]):
@@ -95,26 +96,30 @@ def _fault(told: dict[str, Any]) -> str | None:
         own = [part for part in parts if "functionCall" in part]
         if own and (index == 0 or told["contents"][index - 1]["role"] != "user"):
             return "Please ensure that function call turn comes immediately after a user turn."
-        if own and (own_fault := _unsigned(own[0], place)):
+        if own and (own_fault := _unsigned(own[0], place, None if _is_older(model) else _SKIP)):
             return own_fault
         calls = [part["functionCall"] for part in own]
-    return "Please ensure that every function call has its response." if calls else _misconfigured(told)
+    return "Please ensure that every function call has its response." if calls else None
 
 
-def _unsigned(part: dict[str, Any], place: str) -> str | None:
-    """The first call of a step must have its signature; the word that skips this is for other models' calls.
+def _unsigned(part: dict[str, Any], place: str, unsigned: str | None) -> str | None:
+    """The first call of a step must have its signature; what stands for it is for calls of other models.
 
     https://ai.google.dev/gemini-api/docs/thought-signatures
     """
     signed = part.get("thoughtSignature")
     is_own = part["functionCall"].get("id", _CALL).startswith(_CALL)
-    if signed == signature(THOUGHT) or (signed == "skip_thought_signature_validator" and not is_own):
+    if signed == signature(THOUGHT) or (not is_own and signed == unsigned):
         return None
     return f"Function call is missing a thought_signature in functionCall parts. {place}, {signed}"
 
 
-def _misconfigured(told: dict[str, Any]) -> str | None:
+def _misconfigured(told: dict[str, Any], model: str) -> str | None:
     config = told.get("generationConfig") or {}
+    if _is_older(model) and config.get("responseMimeType") == "application/json" and _functions(told):
+        return "Function calling with a response mime type: 'application/json' is unsupported"
+    if ("thinkingBudget" if not _is_older(model) else "thinkingLevel") in config.get("thinkingConfig", {}):
+        return "Thinking has levels since Gemini 3, and a budget before"
     if "responseJsonSchema" in config and config.get("responseMimeType") != "application/json":
         return "responseJsonSchema needs the responseMimeType application/json"
     choice = (told.get("toolConfig") or {}).get("functionCallingConfig") or {}
@@ -124,6 +129,11 @@ def _misconfigured(told: dict[str, Any]) -> str | None:
         if "parameters" in each and "parametersJsonSchema" in each:
             return "only one of parameters and parametersJsonSchema may be set"
     return None
+
+
+def _is_older(model: str) -> bool:
+    """Models before Gemini 3 think within a budget, take calls without a signature, and no form beside tools."""
+    return model.startswith("gemini-2")
 
 
 def _functions(told: dict[str, Any]) -> list[dict[str, Any]]:
