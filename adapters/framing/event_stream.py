@@ -39,12 +39,12 @@ class Message(NamedTuple):
 class Messages:
     """Gives whole messages and holds the one that is still coming in."""
 
-    __slots__ = ("_held", "_length")
+    __slots__ = ("_awaited", "_held")
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._length = 0
-        """Of the message that is coming in, 0 until its prelude is."""
+        self._awaited = 0
+        """Bytes to hold until there is more to read."""
 
     def feed(self, data: bytes) -> list[Message]:
         """Take bytes cut anywhere; give the messages that are whole.
@@ -52,22 +52,24 @@ class Messages:
         Raises DamagedStream; where whole messages came before the damage, it gives those, and raises when called again.
         """
         held = self._held
-        held += data
+        if held:
+            held += data
+            if len(held) < self._awaited:
+                return []
+            data = bytes(held)
+            held.clear()
         messages: list[Message] = []
-        start = 0
+        start = self._awaited = 0
         try:
-            while len(held) - start >= (self._length or _PRELUDE.size):
-                if not self._length:
-                    self._length = _check_prelude(held, start)
-                else:
-                    messages.append(_message(bytes(held[start : start + self._length])))
-                    start += self._length
-                    self._length = 0
+            while (end := _end_of_message(data, start)) <= len(data):
+                messages.append(_message(data[start:end]))
+                start = end
+            self._awaited = end - start
         except DamagedStream:
             if not messages:
                 raise
         finally:
-            del held[:start]
+            held += data[start:]
         return messages
 
 
@@ -84,14 +86,16 @@ def _written(header: tuple[str, str]) -> bytes:
     return bytes((len(name),)) + name + bytes((_STRING,)) + _LENGTH.pack(len(value)) + value
 
 
-def _check_prelude(held: bytearray, start: int) -> int:
-    """The length of the message that starts here."""
-    length, of_headers, checksum = _PRELUDE.unpack_from(held, start)
-    if crc32(held[start : start + 8]) != checksum:
+def _end_of_message(data: bytes, start: int) -> int:
+    """Where the message ends that starts here, as far as can be told: that of its prelude at least."""
+    if len(data) - start < _PRELUDE.size:
+        return start + _PRELUDE.size
+    length, of_headers, checksum = _PRELUDE.unpack_from(data, start)
+    if crc32(data[start : start + 8]) != checksum:
         raise DamagedStream("the checksum of a message's lengths does not fit")
     if of_headers > HEADERS_MAX or not of_headers <= length - _LEAST <= of_headers + PAYLOAD_MAX:
         raise DamagedStream("a message's lengths are out of bounds")
-    return int(length)
+    return start + int(length)
 
 
 def _message(raw: bytes) -> Message:

@@ -19,6 +19,7 @@ class BedrockOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     access_key_id: str | None = None
     """A fixed key, with `secret_access_key`, instead of the chain."""
     secret_access_key: str | None = None
+    """The secret of `access_key_id`."""
     session_token: str | None = None
     """Of keys that expire."""
     profile: str | None = None
