@@ -65,9 +65,10 @@ def decode_rerank(raw: bytes, target: Target, body: Body) -> Answer:
 def _wanted(body: Body) -> int | None:
     """How many results the client asked for; a number that is none is the provider's to judge, and it did."""
     try:
-        return _top_n.decode(body.fields.get("top_n", Raw(b"null")))
+        wanted: int | None = _top_n.decode(body.fields.get("top_n", Raw(b"null")))
     except (msgspec.DecodeError, RecursionError):
         return None
+    return wanted
 
 
 def _best(results: list[_Result]) -> list[int]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from adapters.wire.usage import Usage, read_usage
+from adapters.wire.usage import Usage, read_input_usage, read_usage
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -90,3 +90,18 @@ def test_a_count_beyond_all_reason_is_zero() -> None:
 def test_never_fails_on_what_a_provider_makes_up(usage: dict[str, Any], details: Any) -> None:
     told = read(**usage, prompt_tokens_details=details, completion_tokens_details=details)
     assert told is None or min(told.prompt_tokens, told.completion_tokens, told.cached_tokens) >= 0
+
+
+@pytest.mark.parametrize(
+    ("raw", "usage"),
+    [
+        (b'{"total_tokens":9}', Usage(9)),
+        (b'{"prompt_tokens":8,"total_tokens":9}', Usage(8)),
+        (b'{"total_tokens":-1}', None),
+        (b"{}", None),
+        (b"[]", None),
+        (b"null", None),
+    ],
+)
+def test_without_a_completion_the_total_is_the_prompts(raw: bytes, usage: Usage | None) -> None:
+    assert read_input_usage(raw) == usage
