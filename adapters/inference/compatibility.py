@@ -8,6 +8,7 @@ _TOLD = {
     "sent": Support("emulated", "streams tell usage unasked"),
     "never": Support("emulated", "the gateway counts"),
 }
+_PACKED = Support("emulated", "numbers are brought into the form")
 _FORMS = {
     "json_object": Support("emulated", "a schema goes into the prompt, and the answer is checked"),
     "none": Support("emulated", "the answer is asked for as a tool's arguments, and checked"),
@@ -24,7 +25,7 @@ def support(settings: Provider, adapter: Adapter, operation: Operation) -> Field
 
 def _support(name: str, field: Support, settings: Provider) -> Support:
     if name in settings.unsupported:
-        return UNSUPPORTED
+        return _PACKED if name == "encoding_format" else UNSUPPORTED
     if field.how != "kept":
         return field
     if name in settings.rename:

@@ -1,6 +1,7 @@
 """A client's request body, parsed only as deep as somebody asks."""
 
 import re
+from copy import copy
 from typing import TypeVar
 
 import msgspec
@@ -61,6 +62,12 @@ class Body:
         """Whether an id may hold what a dialect wants back: see carried.py."""
         self.on_unsupported: str | None = None
         """`report` or `refuse`, where the client said what becomes of parameters that the target can't take."""
+
+    def without(self, *names: str) -> "Body":
+        """The same request without some fields."""
+        rest = copy(self)
+        rest.fields = {name: value for name, value in self.fields.items() if name not in names}
+        return rest
 
 
 def parse(raw: bytes) -> Body:

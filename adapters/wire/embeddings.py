@@ -58,7 +58,7 @@ def write_embeddings(vectors: Sequence[Vector], model: str, usage: Usage | None,
     Raises UpstreamError on a vector that is none.
     """
     data = [
-        {"object": "embedding", "index": index, "embedding": _packed(vector) if as_base64 else vector}
+        {"object": "embedding", "index": index, "embedding": pack(vector) if as_base64 else vector}
         for index, vector in enumerate(vectors)
     ]
     tokens = usage.prompt_tokens if usage is not None else 0
@@ -66,8 +66,11 @@ def write_embeddings(vectors: Sequence[Vector], model: str, usage: Usage | None,
     return _encode({"object": "list", "data": data, "model": model, "usage": told})
 
 
-def _packed(vector: Vector) -> str:
-    """Floats of 32 bits, the lowest byte first, as OpenAI packs them."""
+def pack(vector: Vector) -> str:
+    """Floats of 32 bits in base64, the lowest byte first, as OpenAI packs them.
+
+    Raises UpstreamError on a vector that is none.
+    """
     try:
         floats = array("f", _numbers.decode(vector) if isinstance(vector, Raw) else vector)
     except (msgspec.DecodeError, TypeError, OverflowError):

@@ -4,7 +4,6 @@ Every dialect declares its fields in one table. The table drives its encoder, an
 """
 
 from collections.abc import Iterable, Mapping
-from copy import copy
 from typing import Literal, TypeAlias
 
 from msgspec import Raw, Struct
@@ -115,9 +114,7 @@ class Drops:
                 self.drop(name)
         if not given:
             return body
-        rest = copy(body)
-        rest.fields = {name: value for name, value in body.fields.items() if name not in given}
-        return rest
+        return body.without(*given)
 
     @property
     def dropped(self) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from adapters.inference.contract import Adapter, Codec, Encoded, Target
 from adapters.inference.local.engine import LocalEngine
 from adapters.inference.local.options import LocalOptions
 from adapters.inference.local.rerank import encode_rerank
+from adapters.inference.openai.embeddings import encode_embeddings
 from adapters.inference.openai.errors import explain
-from adapters.inference.openai.request import encode, encode_embeddings
+from adapters.inference.openai.request import encode
 from adapters.wire.body import Body
 from adapters.wire.fields import UNSUPPORTED
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from adapters.inference.contract import Adapter, Codec, Encoded, Headers, NoOptions, Target
+from adapters.inference.openai.embeddings import decode_embeddings, encode_embeddings
 from adapters.inference.openai.errors import explain
 from adapters.inference.openai.fields import CHAT, COMPLETIONS, EMBEDDINGS
 from adapters.inference.openai.mended import decode_chat, decode_completion, stream_chat, stream_completion
-from adapters.inference.openai.request import encode, encode_embeddings
+from adapters.inference.openai.request import encode
 from adapters.inference.openai.rerank import decode_rerank, encode_rerank
-from adapters.inference.openai.response import decode
 from adapters.inference.openai.stream import Stream
 from adapters.wire.body import Body
 from adapters.wire.rerank import RERANK_FIELDS
@@ -61,7 +61,7 @@ def codecs(
     return {
         "chat": Codec(located("/chat/completions"), encode, decode_chat, stream_chat, fields=CHAT),
         "completions": Codec(located("/completions"), encode, decode_completion, stream_completion, fields=COMPLETIONS),
-        "embeddings": Codec(located("/embeddings"), encode_embeddings, decode, Stream, fields=EMBEDDINGS),
+        "embeddings": Codec(located("/embeddings"), encode_embeddings, decode_embeddings, Stream, fields=EMBEDDINGS),
         "rerank": Codec(located("/rerank"), encode_rerank, decode_rerank, Stream, fields=RERANK_FIELDS),
     }
 

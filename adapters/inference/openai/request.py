@@ -7,12 +7,10 @@ from adapters.inference.contract import Encoded, Target
 from adapters.inference.openai.messages import adapt_messages
 from adapters.inference.openai.structured_outputs import emulate, way_of
 from adapters.wire.body import Body, decode_field
-from adapters.wire.errors import BadRequest
 from adapters.wire.fields import VENDOR_FIELDS, Drops, drops_for
 
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(dict[str, Raw] | None)
-_inputs = msgspec.json.Decoder(str | list[Raw])
 
 _TRUE = Raw(b"true")
 _ASK_USAGE = Raw(b'{"include_usage":true}')
@@ -29,17 +27,6 @@ def encode(body: Body, target: Target) -> Encoded:
             withdraw_usage(fields)
         elif not body.wants_usage:
             ask_usage(fields)
-    return Encoded(_encode(fields), dropped)
-
-
-def encode_embeddings(body: Body, target: Target) -> Encoded:
-    """An embeddings request as the target takes it.
-
-    Raises UnsupportedParameter as above, and BadRequest for token ids where the provider takes only text.
-    """
-    if not target.settings.embeddings.token_input:
-        _refuse_token_ids(body)
-    fields, dropped = adapt(body, target)
     return Encoded(_encode(fields), dropped)
 
 
@@ -106,14 +93,3 @@ def withdraw_usage(fields: dict[str, Raw]) -> None:
 
 def _stream_options(fields: dict[str, Raw]) -> dict[str, Raw]:
     return decode_field(fields, "stream_options", _members) or {}
-
-
-def _refuse_token_ids(body: Body) -> None:
-    inputs = decode_field(body.fields, "input", _inputs)
-    first = bytes(inputs[0])[:1] if isinstance(inputs, list) and inputs else b""
-    if first == b"[" or first.isdigit():
-        raise BadRequest(
-            "This provider takes text only: 'input' must be a string or an array of strings, not of token ids.",
-            param="input",
-            code="unsupported_value",
-        )

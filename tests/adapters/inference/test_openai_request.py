@@ -7,9 +7,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from adapters.inference.openai import ADAPTER
-from adapters.inference.openai.request import encode, encode_embeddings
+from adapters.inference.openai.request import encode
 from adapters.wire.body import parse
-from adapters.wire.errors import BadRequest, UnsupportedParameter
+from adapters.wire.errors import UnsupportedParameter
 from tests.adapters.inference.targets import request, target
 
 blanks = st.sampled_from(["", " ", "\n\t", "\r\n  "])
@@ -142,30 +142,6 @@ def test_a_provider_that_takes_no_question_for_usage_is_not_asked(
 
 def test_a_unary_request_is_not_asked_for_stream_usage() -> None:
     assert "stream_options" not in sent(encode(request(stream=False), target()).body)
-
-
-def test_embeddings_are_adapted_like_other_requests() -> None:
-    encoded = encode_embeddings(request(input="text", dimensions=8), target(unsupported=["dimensions"]))
-    assert sent(encoded.body) == {"model": "upstream-model", "input": "text"}
-    assert encoded.dropped == ("dimensions=unsupported",)
-
-
-@pytest.mark.parametrize("inputs", [[1, 2], [[1, 2], [3]]])
-def test_token_ids_are_refused_where_the_provider_takes_text_only(inputs: list[Any]) -> None:
-    with pytest.raises(BadRequest, match="takes text only") as caught:
-        encode_embeddings(request(input=inputs), target(embeddings={"token_input": False}))
-    assert caught.value.param == "input"
-
-
-def test_text_passes_where_token_ids_do_not() -> None:
-    encoded = encode_embeddings(request(input=["a"] * 5_000), target(embeddings={"token_input": False}))
-    assert len(sent(encoded.body)["input"]) == 5_000
-
-
-def test_an_input_of_a_wrong_type_is_refused_by_name() -> None:
-    with pytest.raises(BadRequest, match="Invalid 'input'") as caught:
-        encode_embeddings(request(input={"text": "a"}), target(embeddings={"token_input": False}))
-    assert caught.value.param == "input"
 
 
 @pytest.mark.parametrize(
