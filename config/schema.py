@@ -40,6 +40,7 @@ Quirk = Literal[
     "carry_reasoning",
     "short_ids",
     "no_developer",
+    "document_parts",
 ]
 """What else a provider of OpenAI's dialect does differently; docs/providers/any-openai-compatible.md says what is done
 about each."""

@@ -49,12 +49,15 @@ def _concerns(raw: bytes, settings: Provider) -> bool:
     return (
         ("short_ids" in quirks and b"tool_call" in raw)
         or ("no_developer" in quirks and b'"developer"' in raw)
+        or ("document_parts" in quirks and b'"file"' in raw)
         or (settings.past_reasoning != "keep" and b'"assistant"' in raw)
     )
 
 
 def _adapt(message: dict[str, Any], place: int, settings: Provider, drops: Drops) -> None:
     role = message.get("role")
+    if "document_parts" in settings.quirks and isinstance(content := message.get("content"), list):
+        message["content"] = [_document(part) for part in content]
     if role == "developer" and "no_developer" in settings.quirks:
         message["role"] = "system"
     elif role == "tool" and isinstance(call_id := message.get("tool_call_id"), str):
@@ -94,6 +97,17 @@ def _move_reasoning(message: dict[str, Any], path: str, settings: Provider, drop
     else:
         for name in given:
             drops.drop(f"{path}.{name}")
+
+
+def _document(part: Any) -> Any:
+    """A document as Mistral takes it, any other part as it is. https://docs.mistral.ai/api/"""
+    match part:
+        case {"type": "file", "file": {"file_id": str(file_id)}}:
+            return {"type": "file", "file_id": file_id}
+        case {"type": "file", "file": {"file_data": str(url)} | {"file_url": str(url)} as file}:
+            name = {"document_name": file["filename"]} if file.get("filename") else {}
+            return {"type": "document_url", "document_url": url, **name}
+    return part
 
 
 def _parts(content: Any) -> list[Any]:

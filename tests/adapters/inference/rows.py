@@ -19,5 +19,5 @@ NAMES = tuple(name for name, said in yaml.safe_load(_TEXT).items() if said.get("
 @cache
 def row(name: str) -> Provider:
     """A shipped row, every variable set."""
-    environ = {variable: "https://provider.test" for variable in re.findall(r"\$\{(\w+)\}", _TEXT)}
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", _TEXT), "https://provider.test")
     return loads(f"providers: {{{name}: {{}}}}", option_types=_OPTION_TYPES, environ=environ).providers[name]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mistralai.client.models import ChatCompletionRequest, ThinkChunk
+from mistralai.client.models import ChatCompletionRequest, DocumentURLChunk, FileChunk, TextChunk, ThinkChunk
 from msgspec import Raw
 
 from adapters.inference.contract import Encoded, Target
@@ -116,6 +116,26 @@ def test_recorded_requests_to_mistral_stay_as_they_were(recording: Recording) ->
 
 def _at_mistral(model: str) -> Target:
     return Target("mistral", model, Raw(json.dumps(model).encode()), target_of("mistral").settings, None)
+
+
+def test_documents_go_to_mistral_in_its_own_parts() -> None:
+    text = {"type": "text", "text": "Read."}
+    files = [
+        {"file_id": "f1"},
+        {"file_data": "data:application/pdf;base64,QQ==", "filename": "a.pdf"},
+        {"file_url": "https://a"},
+    ]
+    said = encoded(
+        "mistral", [{"role": "user", "content": [text, *({"type": "file", "file": file} for file in files)]}]
+    )
+    (message,) = ChatCompletionRequest.model_validate_json(said.body).messages
+    assert isinstance(message.content, list)
+    assert [type(part) for part in message.content] == [TextChunk, FileChunk, DocumentURLChunk, DocumentURLChunk]
+    assert json.loads(said.body)["messages"][0]["content"][2] == {
+        "type": "document_url",
+        "document_url": "data:application/pdf;base64,QQ==",
+        "document_name": "a.pdf",
+    }
 
 
 def test_cerebras_gets_reasoning_under_its_own_name() -> None:
