@@ -14,6 +14,7 @@ _BOM = b"\xef\xbb\xbf"
 # A CR that ends what has come so far may be half of a CRLF: the frame is whole when the next byte is in.
 _BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?=[^\n]))")
 _USUAL_ENDS = (b"}\n\n", b"]\n\n")  # of JSON, and of `[DONE]`
+_USUAL_END_CRLF = b"}\r\n\r\n"
 LF, CR = 0x0A, 0x0D
 """As numbers: looking for bytes in bytes costs the interpreter an exception first, and this is done for every chunk."""
 _LONGEST_CUT = 3  # bytes of a blank line that may have come before the rest of it
@@ -46,7 +47,7 @@ class Framer:
         Raises FrameTooLarge once the frame that is held is over the limit.
         """
         held = self._held
-        if not held and data.endswith(_USUAL_ENDS) and CR not in data:
+        if not held and ((data.endswith(_USUAL_ENDS) and CR not in data) or data.endswith(_USUAL_END_CRLF)):
             return data
         if len(held) > self._limit:
             raise FrameTooLarge
@@ -66,6 +67,8 @@ class Framer:
 
 def split(frames: bytes) -> list[bytes]:
     """Cut what `Framer.feed` gave into single frames."""
+    if frames.endswith(_USUAL_END_CRLF) and frames.count(b"\n") == frames.count(b"\r") == 2:
+        return [frames]
     parts = []
     start = 0
     if CR in frames:
@@ -87,6 +90,10 @@ def parse(frame: bytes) -> Event:
         data = frame[6:-2]
         if LF not in data:
             return Event(b"", data)  # as nearly all are
+    elif frame.startswith(b"data: {") and frame.endswith(_USUAL_END_CRLF):
+        data = frame[6:-4]
+        if LF not in data and CR not in data:
+            return Event(b"", data)
     name = b""
     lines: list[bytes] = []
     for line in _lines(frame):

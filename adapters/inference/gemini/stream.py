@@ -10,9 +10,9 @@ import secrets
 from adapters.framing import sse
 from adapters.inference.contract import Target
 from adapters.inference.gemini.response import blocked, read_answer
-from adapters.inference.gemini.schema import Candidate, GenerateContentResponse
+from adapters.inference.gemini.schema import Candidate, GenerateContentResponse, UsageMetadata
 from adapters.inference.gemini.turn import Turn
-from adapters.inference.gemini.usage import tier_of, usage_of
+from adapters.inference.gemini.usage import tells_counts, tier_of, usage_of
 from adapters.wire.body import Body
 from adapters.wire.chunks import ChunkWriter
 from adapters.wire.completion import FinishReason
@@ -24,16 +24,21 @@ from adapters.wire.usage import Usage
 class ChatStream:
     """One answer on its way."""
 
-    __slots__ = ("_body", "_framer", "_id", "_turns", "_writer", "error", "usage")
+    __slots__ = ("_body", "_framer", "_id", "_told", "_turns", "_writer", "error")
 
     def __init__(self, target: Target, body: Body) -> None:
-        self.usage: Usage | None = None
         self.error: GatewayError | None = None
         self._body = body
         self._framer = sse.Framer()
         self._writer = ChunkWriter(target, body)
         self._turns: dict[int, Turn] = {}
         self._id = ""
+        self._told: UsageMetadata | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the stream has told so far."""
+        return usage_of(self._told)
 
     @property
     def owes_usage(self) -> bool:
@@ -71,7 +76,8 @@ class ChatStream:
         return b"".join(out)
 
     def _event(self, event: GenerateContentResponse, out: list[bytes]) -> None:
-        self.usage = usage_of(event.usage_metadata) or self.usage
+        if tells_counts(event.usage_metadata):
+            self._told = event.usage_metadata
         if not self._id:
             self._id = event.response_id or secrets.token_hex(12)
             if tier := tier_of(event.usage_metadata):

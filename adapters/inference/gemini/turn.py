@@ -152,6 +152,8 @@ class Turn:
     def _part(self, part: Part) -> dict[str, Any] | None:
         signature = part.thought_signature
         match part:
+            case Part(text=str(text), thought=None, thought_signature=None):  # as nearly all are
+                return {"content": text} if text else None
             case Part(text=str(text), thought=True):
                 self.thoughts.append(text)
                 if signature:

@@ -4,15 +4,22 @@ Thoughts are no part of `candidatesTokenCount`, and what tools that the service 
 `promptTokenCount`: https://ai.google.dev/api/generate-content#UsageMetadata
 """
 
+from typing import TypeGuard
+
 from adapters.inference.gemini.schema import ModalityTokens, UsageMetadata
 from adapters.wire.usage import Usage
 
 _TIERS = {"standard": "default", "flex": "flex", "priority": "priority"}
 
 
+def tells_counts(told: UsageMetadata | None) -> TypeGuard[UsageMetadata]:
+    """Whether there is anything to count; events before the last may tell the kind of traffic alone."""
+    return told is not None and (told.prompt_token_count is not None or told.candidates_token_count is not None)
+
+
 def usage_of(told: UsageMetadata | None) -> Usage | None:
-    """The tokens of a call, None where nothing is told; events before the last may tell none."""
-    if told is None or (told.prompt_token_count is None and told.candidates_token_count is None):
+    """The tokens of a call, None where nothing is told."""
+    if not tells_counts(told):
         return None
     thoughts = told.thoughts_token_count or 0
     return Usage(

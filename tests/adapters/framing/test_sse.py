@@ -45,7 +45,15 @@ streams = st.builds(
 )
 
 
-@given(streams, st.integers(1, 9))
+usual_frames = st.sampled_from([b'data: {"a":1}', b"event: x\ndata: {}", b"data: {\ndata: }", b": {}", b"data: [DONE]"])
+usual_streams = st.builds(
+    lambda frames, end: b"".join((frame + b"\n\n").replace(b"\n", end) for frame in frames),
+    st.lists(usual_frames, max_size=4),
+    st.sampled_from(LINE_ENDS),
+)
+
+
+@given(streams | usual_streams, st.integers(1, 9) | st.integers(10, 100))
 def test_frames_carry_every_byte_and_every_event_at_any_split(stream: bytes, size: int) -> None:
     frames = frames_at(stream, size)
     assert b"".join(frames) == stream
@@ -101,6 +109,8 @@ def test_a_frame_larger_than_the_bound_passes_when_it_is_whole_already() -> None
     [
         (b"data: {}\n\n", (b"", b"{}")),
         (b"data:{}\r\n\r\n", (b"", b"{}")),
+        (b"data: {}\r\n\r\n", (b"", b"{}")),
+        (b"data: {\r\ndata: }\r\n\r\n", (b"", b"{\n}")),
         (b"\xef\xbb\xbfdata: {}\n\n", (b"", b"{}")),
         (b"event: error\ndata: a\ndata:  b\n\n", (b"error", b"a\n b")),
         (b": keep-alive\n\n", (b"", None)),
