@@ -33,6 +33,7 @@ _KINDS = {
     "AccessDeniedException": _Kind(403, "invalid_request_error", "permission_denied"),
     "UnrecognizedClientException": _NO_ENTRY,
     "InvalidSignatureException": _NO_ENTRY,
+    "SignatureDoesNotMatch": _NO_ENTRY,
     "InvalidClientTokenId": _NO_ENTRY,
     "MissingAuthenticationTokenException": _NO_ENTRY,
     "IncompleteSignatureException": _NO_ENTRY,
@@ -54,6 +55,8 @@ _KINDS = {
 }
 """By the names of AWS's exceptions: status, type and code as OpenAI has them."""
 
+_REPEATING = frozenset(("InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException"))
+"""Errors whose message repeats what was signed, the session's token included."""
 _OWN_STATUS = frozenset(("ModelErrorException",))
 """Errors whose status on the wire says something else here."""
 
@@ -116,6 +119,8 @@ def _plain(name: str) -> str:
 
 
 def _message(told: _Body, status: int, name: str) -> str:
+    if name in _REPEATING:
+        return f"The provider refuses the request's signature ({name}): check the AWS keys and this machine's clock."
     text = (told.message or told.older or "")[:_TEXT_MAX]
     return text or f"The provider answered with {name or f'status {status}'} and no message."
 

@@ -1,7 +1,7 @@
 """The conversation: OpenAI's messages to Converse's, where user and assistant take turns.
 
-Messages of one role that follow each other become one turn; instructions stand apart, wherever they came; blank text,
-which Bedrock refuses, is left out.
+Messages of one role that follow each other become one turn; instructions stand apart, wherever they came, and are the
+user's turn where there is no other; blank text, which Bedrock refuses, is left out.
 https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 """
 
@@ -53,6 +53,10 @@ class Conversation:
         self._function_id = ""
         for index, message in enumerate(request.messages):
             self._add(message, f"messages[{index}]")
+        if not self.turns:
+            self.system, self.turns = [], [{"role": "user", "content": self.system}]
+        if family.claude is not None:
+            _trim_prefill(self.turns[-1])
 
     @property
     def last_call_lacks_thoughts(self) -> bool:
@@ -165,6 +169,13 @@ class Conversation:
         if (_MISTRAL_ID if of_mistral else _ID).fullmatch(call_id):
             return call_id
         return sha256(call_id.encode()).hexdigest()[: 9 if of_mistral else 32]
+
+
+def _trim_prefill(turn: dict[str, Any]) -> None:
+    """Take white space from the end of an answer that the model is to continue: Claude refuses it."""
+    last = turn["content"][-1] if turn["content"] else {}
+    if turn["role"] == "assistant" and "text" in last:
+        last["text"] = last["text"].rstrip()
 
 
 def _inner_control(content: Content) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ KIND = b"x-amzn-errortype"
         ("ValidationException", 400, 400, "invalid_request_error", "invalid_request", False),
         ("AccessDeniedException", 403, 403, "invalid_request_error", "permission_denied", False),
         ("ExpiredTokenException", 403, 403, "authentication_error", "invalid_api_key", False),
-        ("InvalidSignatureException", 403, 403, "authentication_error", "invalid_api_key", False),
+        ("UnrecognizedClientException", 403, 403, "authentication_error", "invalid_api_key", False),
         ("ResourceNotFoundException", 404, 404, "invalid_request_error", "model_not_found", False),
         ("ModelTimeoutException", 408, 408, "timeout_error", "model_timeout", True),
         ("ModelErrorException", 424, 502, "server_error", "model_error", True),
@@ -50,6 +50,14 @@ def test_kinds_are_known_by_their_header(
 )
 def test_without_the_header_the_body_tells_the_kind(body: bytes, code: str) -> None:
     assert ADAPTER.explain(404, [], body).code == code
+
+
+@pytest.mark.parametrize("kind", ["InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException"])
+def test_what_was_signed_is_not_repeated(kind: str) -> None:
+    said = "The signature does not match.\n\nThe Canonical String was 'x-amz-security-token:s3cret'"
+    error = ADAPTER.explain(403, [(KIND, kind.encode())], json.dumps({"message": said}).encode())
+    assert kind in error.message
+    assert "s3cret" not in error.message
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b'"text"', b"\xff"])

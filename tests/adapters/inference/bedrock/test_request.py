@@ -182,6 +182,22 @@ def test_instructions_stand_apart_wherever_they_came() -> None:
     assert asked["system"] == [{"text": "One"}, {"text": "Two"}]
 
 
+def test_instructions_alone_are_what_the_user_says() -> None:
+    assert checked(messages=[{"role": "system", "content": "Say hello"}]) == {
+        "messages": [{"role": "user", "content": [{"text": "Say hello"}]}]
+    }
+
+
+def test_nothing_at_all_is_for_the_service_to_refuse() -> None:
+    assert sent(messages=[{"role": "user", "content": ""}])["messages"] == [{"role": "user", "content": []}]
+
+
+@pytest.mark.parametrize(("model", "said"), [(CLAUDE, "It is"), (LLAMA, "It is ")])
+def test_an_answer_that_claude_is_to_continue_ends_without_white_space(model: str, said: str) -> None:
+    asked = checked(model, messages=[*HELLO, {"role": "assistant", "content": "It is "}])
+    assert asked["messages"][-1]["content"] == [{"text": said}]
+
+
 def test_messages_of_one_role_become_one_turn() -> None:
     call = CALLS[1]["tool_calls"][0]
     messages = [
