@@ -137,6 +137,14 @@ class Delta(Struct):
     message: MessageDelta | None = None
 
 
+_NOTHING = MessageDelta()
+
+
+def piece(delta: Delta | None) -> MessageDelta:
+    """What an event brings of the message; an empty piece where it brings nothing."""
+    return _NOTHING if delta is None or delta.message is None else delta.message
+
+
 class MessageStart(Struct, tag="message-start"):
     """The first event. What its message has is empty."""
 
@@ -148,6 +156,7 @@ class ContentStart(Struct, tag="content-start"):
 
     index: int = 0
     delta: Delta | None = None
+    logprobs: Logprobs | None = None
 
 
 class ContentDelta(Struct, tag="content-delta"):

@@ -36,6 +36,7 @@ from adapters.inference.cohere.schema import (
     ToolCallEnd,
     ToolCallStart,
     ToolPlanDelta,
+    piece,
     read_event,
     read_refusal,
 )
@@ -124,24 +125,19 @@ class ChatStream:
 
     def _event(self, event: Event) -> bytes:
         match event:
-            case ContentDelta(delta=delta):
-                content = delta.message.content if delta and delta.message else None
-                return self._content(event.index, content, event.logprobs)
-            case ToolCallDelta(delta=delta):
-                call = delta.message.tool_calls if delta and delta.message else None
+            case ContentDelta() | ContentStart():
+                return self._content(event.index, piece(event.delta).content, event.logprobs)
+            case ToolCallDelta():
+                call = piece(event.delta).tool_calls
                 return self._arguments(call.function.arguments or "") if call and call.function else b""
-            case ToolPlanDelta(delta=delta):
-                return self._plan((delta.message.tool_plan if delta and delta.message else None) or "")
-            case ContentStart(delta=delta):
-                return self._content(event.index, delta.message.content if delta and delta.message else None, None)
-            case ToolCallStart(delta=delta):
-                return self._call(
-                    (delta.message.tool_calls if delta and delta.message else None) or ToolCall(), event.index
-                )
+            case ToolPlanDelta():
+                return self._plan(piece(event.delta).tool_plan or "")
+            case ToolCallStart():
+                return self._call(piece(event.delta).tool_calls or ToolCall(), event.index)
             case ToolCallEnd():
                 return b"" if self._pieces else self._arguments(NO_ARGUMENTS)
-            case CitationStart(delta=delta):
-                return self._cite(delta.message.citations if delta and delta.message else None)
+            case CitationStart():
+                return self._cite(piece(event.delta).citations)
             case MessageEnd():
                 return self._finish(event.delta or MessageEndDelta())
             case _:
@@ -191,13 +187,13 @@ class ChatStream:
         begun = self._writer.tool_call(call_id(call, self._id, place), name)
         return begun + self._arguments(arguments)
 
-    def _arguments(self, piece: str) -> bytes:
-        if not piece:
+    def _arguments(self, text: str) -> bytes:
+        if not text:
             return b""
         self._pieces += 1
         if self._forced:
-            return self._say(piece)
-        return self._writer.arguments(piece) if self._called else b""
+            return self._say(text)
+        return self._writer.arguments(text) if self._called else b""
 
     def _cite(self, citation: Citation | None) -> bytes:
         found = annotations_of(citation, self._starts, self._first or 0) if citation is not None else []
