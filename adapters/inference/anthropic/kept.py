@@ -66,6 +66,6 @@ def _from_detail(item: dict[str, Any]) -> Any:
             return Thinking(item.get("text") or "", signature)
         case {"type": "reasoning.encrypted", "data": str(data)}:
             return RedactedThinking(data)
-        case {"type": "anthropic.block", "block": dict(block)}:
+        case {"type": kind, "block": dict(block)} if kind == _BLOCK:
             return block
     return None

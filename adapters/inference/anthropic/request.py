@@ -3,10 +3,10 @@
 https://platform.claude.com/docs/en/api/messages/create
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from adapters.inference.anthropic.kept import DIALECT
 from adapters.inference.anthropic.messages import conversation
@@ -16,6 +16,7 @@ from adapters.inference.anthropic.tools import toolbox
 from adapters.inference.contract import Encoded, Target
 from adapters.wire.body import Body
 from adapters.wire.chat import ChatRequest, FilePart, Tool, User, read_chat
+from adapters.wire.errors import BadRequest
 from adapters.wire.extras import vendor_extras
 from adapters.wire.fields import KEPT, MAPPED, UNSUPPORTED, Drops, Fields, Support, drops_for
 
@@ -72,7 +73,10 @@ _NO_THINKING = {"type": "disabled"}
 _FILES_BETA = "files-api-2025-04-14"
 
 _encode = msgspec.json.Encoder().encode
-_any = msgspec.json.Decoder(Any)
+_any: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
+_names = msgspec.json.Decoder(list[str] | None)
+
+T = TypeVar("T")
 
 
 class Draft(Struct):
@@ -106,7 +110,7 @@ def draft(body: Body, target: Target, drops: Drops) -> Draft:
     request = read_chat(given)
     drops.drop_unexpressed(given.fields, FIELDS, own=DIALECT, native=NATIVE)
     extras = _extras(given)
-    betas = extras.pop("betas", None) or []
+    betas = _betas(given)
     fields = _fields(request, given, target, extras, drops)
     if _has_file_ids(request):
         betas = [*betas, _FILES_BETA]
@@ -144,8 +148,21 @@ def _extras(body: Body) -> dict[str, Any]:
     """The service's own fields; those in the member of the dialect's name win."""
     native = {name: value for name, value in body.fields.items() if name in NATIVE}
     own = vendor_extras(body, DIALECT, _RESERVED)
-    given = {name: _any.decode(value) for name, value in (native | own).items()}
+    given = {name: _decoded(name, value, _any) for name, value in (native | own).items() if name != "betas"}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _betas(body: Body) -> list[str]:
+    """The beta features that a client names."""
+    own = vendor_extras(body, DIALECT, _RESERVED)
+    return _decoded(f"{DIALECT}.betas", own["betas"], _names) or [] if "betas" in own else []
+
+
+def _decoded(name: str, value: Raw, decoder: msgspec.json.Decoder[T]) -> T:
+    try:
+        return decoder.decode(value)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"Invalid '{name}': {error}.", param=name, code="invalid_type") from None
 
 
 def _merged(fields: dict[str, Any], extras: dict[str, Any]) -> dict[str, Any]:

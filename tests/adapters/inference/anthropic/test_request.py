@@ -237,6 +237,17 @@ def test_beta_features_are_named_in_the_header() -> None:
     assert "betas" not in json.loads(answer.body)
 
 
+@pytest.mark.parametrize("betas", ["context-management-2025-06-27", [1], {}])
+def test_beta_features_that_are_no_names_are_refused(betas: Any) -> None:
+    with pytest.raises(BadRequest) as caught:
+        encoded(anthropic={"betas": betas})
+    assert caught.value.param == "anthropic.betas"
+
+
+def test_no_beta_features_are_none() -> None:
+    assert encoded(anthropic={"betas": None}).headers == ()
+
+
 def test_the_services_own_fields_may_stand_at_the_top_level() -> None:
     told = sent(top_k=5, cache_control={"type": "ephemeral"}, inference_geo="us", speed=None)
     assert (told["top_k"], told["cache_control"], told["inference_geo"]) == (5, {"type": "ephemeral"}, "us")
