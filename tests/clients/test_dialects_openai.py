@@ -163,7 +163,22 @@ def test_thoughts_come_back_with_the_tools_answer(client: OpenAI, dialect: Diale
     assert said.reasoning_content == THOUGHT
     turns.append({"role": "assistant", "tool_calls": [told_back(call) for call in said.tool_calls]})
     turns.append({"role": "tool", "tool_call_id": said.tool_calls[0].id, "content": "fine"})
-    answer = client.chat.completions.create(messages=turns, **asked)
+    after: Any = client.chat.completions.create(messages=turns, **asked).choices[0].message
+    assert after.content == "The tool said: fine"
+    assert after.reasoning_content == THOUGHT
+
+
+def test_calls_of_another_model_are_no_hindrance_to_thinking(client: OpenAI, dialect: Dialect) -> None:
+    needs(dialect, "other models' calls")
+    function = {"name": "get_weather", "arguments": '{"city":"Paris","unit":"celsius"}'}
+    turns: Any = [
+        {"role": "user", "content": "The weather in 'Paris', please"},
+        {"role": "assistant", "tool_calls": [{"id": "call_of.another:1", "type": "function", "function": function}]},
+        {"role": "tool", "tool_call_id": "call_of.another:1", "content": "fine"},
+    ]
+    answer = client.chat.completions.create(
+        model=dialect.model, messages=turns, tools=[WEATHER], reasoning_effort="high"
+    )
     assert answer.choices[0].message.content == "The tool said: fine"
 
 

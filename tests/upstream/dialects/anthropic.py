@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tests.upstream.dialects.asked import KEY, THOUGHT, asked_error, halves, signature, tokens
 from tests.upstream.dialects.strict import strict
-from tests.upstream.dialogue import Said, say
+from tests.upstream.dialogue import Said, say, text_of
 from tests.upstream.script import Step, compact, event_stream, json_answer
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _TYPES = {
     529: "overloaded_error",
 }
 _STOPS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+_OWN = "toolu_"
+"""What the ids of the model's own calls begin with."""
 _HEADERS = (("request-id", "req_scripted"),)
 
 
@@ -39,7 +41,14 @@ def answer(request: "Request") -> Iterable[Step]:
         return refusal(401, "invalid x-api-key")
     if request.header("anthropic-version") != "2023-06-01":
         return refusal(400, "anthropic-version: header is required")
+    if "/count_tokens" in request.line:
+        return count(request.json)
     return converse(request.json)
+
+
+def count(told: dict[str, Any]) -> Iterable[Step]:
+    """Count the tokens of a message."""
+    return json_answer({"input_tokens": len(text_of(told["messages"][-1]).split())}, *_HEADERS)
 
 
 def converse(told: dict[str, Any]) -> Iterable[Step]:
@@ -120,8 +129,11 @@ def _forgotten(told: dict[str, Any], turns: list[dict[str, Any]]) -> str | None:
     budget = told["thinking"].get("budget_tokens")
     if budget is not None and not 1024 <= budget < told["max_tokens"]:
         return "`max_tokens` must be greater than `thinking.budget_tokens`."
-    said = [turn for turn in turns if turn["role"] == "assistant"]
-    if turns[-1]["content"][0]["type"] == "tool_result" and said[-1]["content"][0]["type"] != "thinking":
+    if turns[-1]["content"][0]["type"] != "tool_result":
+        return None
+    said = turns[-2]["content"]
+    # A model without a budget goes on after calls of another; that its own calls have lost their thoughts is a fault.
+    if said[0]["type"] != "thinking" and (budget is not None or said[-1]["id"].startswith(_OWN)):
         return "Expected `thinking` or `redacted_thinking`, but found `tool_use`."
     return None
 
@@ -178,7 +190,7 @@ def _blocks(said: Said, told: dict[str, Any]) -> list[dict[str, Any]]:
     calls = [
         {
             "type": "tool_use",
-            "id": f"toolu_{call['id']}",
+            "id": f"{_OWN}{call['id']}",
             "name": call["function"]["name"],
             "input": json.loads(call["function"]["arguments"]),
         }

@@ -64,6 +64,8 @@ def answer(request: "Request") -> Iterable[Step]:
 def _converse(told: dict[str, Any], model: str, *, stream: bool) -> Iterable[Step]:
     if told.pop("anthropic_version", None) != "vertex-2023-10-16":
         return anthropic.refusal(400, "anthropic_version: Field required")
+    if model == "count-tokens":
+        return anthropic.count(told)
     if "model" in told:
         return anthropic.refusal(400, "model: Extra inputs are not permitted")
     if bool(told.get("stream")) != stream:
