@@ -82,6 +82,7 @@ ADAPTER = Adapter(
             claude.encode_messages,
             passthrough.decode,
             passthrough.MessagesStream,
+            serves=urls.has_claude,
             stream_error=passthrough.stream_error,
         ),
         "count_tokens": Codec(
@@ -89,6 +90,7 @@ ADAPTER = Adapter(
             claude.encode_count,
             passthrough.decode_count,
             passthrough.MessagesStream,
+            serves=urls.has_claude,
             stream_error=passthrough.stream_error,
         ),
     },

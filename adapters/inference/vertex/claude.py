@@ -10,9 +10,7 @@ import msgspec
 from adapters.inference.anthropic import passthrough
 from adapters.inference.anthropic.request import beta_header, draft
 from adapters.inference.contract import Encoded, Target
-from adapters.inference.vertex.urls import is_claude
 from adapters.wire.body import Body
-from adapters.wire.errors import BadRequest
 from adapters.wire.fields import drops_for
 
 VERSION = "vertex-2023-10-16"
@@ -33,7 +31,7 @@ def encode_chat(body: Body, target: Target) -> Encoded:
 
 
 def encode_messages(body: Body, target: Target) -> Encoded:
-    """A client's own request in Anthropic's format. Raises BadRequest for a model that does not speak it."""
+    """A client's own request in Anthropic's format."""
     return _passed(body, target, keeps_model=False)
 
 
@@ -43,9 +41,6 @@ def encode_count(body: Body, target: Target) -> Encoded:
 
 
 def _passed(body: Body, target: Target, *, keeps_model: bool) -> Encoded:
-    if not is_claude(target.model):
-        message = f"Of Vertex AI's models only Claude speaks this format, and '{target.model}' is none."
-        raise BadRequest(message, param="model", code="unsupported_model")
     passed = passthrough.encode(body, target)
     fields = {"anthropic_version": _VERSION_JSON} | _fields.decode(passed.body)
     if not keeps_model:

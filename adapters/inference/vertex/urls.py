@@ -20,6 +20,11 @@ def is_claude(model: str) -> bool:
     return model.rpartition("/")[2].startswith("claude")
 
 
+def has_claude(target: Target) -> bool:
+    """Whether a target's model is Anthropic's."""
+    return is_claude(target.model)
+
+
 def is_gemini_embedding(model: str) -> bool:
     """Whether a model embeds through embedContent, as those of the Gemini family do; all others know only predict."""
     return "gemini" in model.rpartition("/")[2]
