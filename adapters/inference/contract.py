@@ -112,6 +112,8 @@ class Codec(Struct, frozen=True):
     most_inputs: Callable[[Target], int | None] = inputs_of_the_row
     """How many inputs one embeddings request takes, None where nobody knows of a bound: the gateway sends as many
     requests as it needs."""
+    serves: Callable[[Target], bool] | None = None
+    """Whether the service has the operation for a model, None where it has it for all."""
     stream_error: Callable[[GatewayError], bytes] = error_frame
     """What tells the client of a fault that comes after a stream's first bytes."""
     fields: Fields = NO_FIELDS

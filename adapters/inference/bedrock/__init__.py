@@ -4,7 +4,8 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Be
 """
 
 from adapters.inference.bedrock import embeddings, rerank
-from adapters.inference.bedrock.claude import messages_codec
+from adapters.inference.bedrock.claude import MESSAGES
+from adapters.inference.bedrock.counting import COUNT_TOKENS
 from adapters.inference.bedrock.credentials import lend
 from adapters.inference.bedrock.errors import explain
 from adapters.inference.bedrock.options import BedrockOptions
@@ -33,7 +34,8 @@ ADAPTER = Adapter(
         "rerank": Codec(
             at("invoke"), rerank.encode_rerank, rerank.decode_rerank, Stream, MEDIA_TYPE, fields=rerank.FIELDS
         ),
-        "messages": messages_codec(CHAT),
+        "messages": MESSAGES,
+        "count_tokens": COUNT_TOKENS,
     },
     sign=sign,
     explain=explain,

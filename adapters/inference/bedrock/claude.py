@@ -14,8 +14,7 @@ from adapters.inference.anthropic import passthrough
 from adapters.inference.bedrock.errors import explain_inside
 from adapters.inference.bedrock.families import family_of
 from adapters.inference.bedrock.urls import MEDIA_TYPE, at
-from adapters.inference.contract import Answer, Codec, Encoded, StreamDecoder, Target
-from adapters.messages.bridge import bridge
+from adapters.inference.contract import Codec, Encoded, Target
 from adapters.wire.body import Body
 from adapters.wire.errors import GatewayError, UpstreamError
 from adapters.wire.redaction import redact
@@ -23,7 +22,6 @@ from adapters.wire.usage import Usage
 
 _VERSION = Raw(b'"bedrock-2023-05-31"')
 
-_url = at("invoke", "invoke-with-response-stream")
 _encode = msgspec.json.Encoder().encode
 _fields = msgspec.json.Decoder(dict[str, Raw])
 
@@ -40,25 +38,6 @@ class _Event(Struct):
 
 _chunk = msgspec.json.Decoder(_Chunk)
 _event = msgspec.json.Decoder(_Event)
-
-
-def messages_codec(chat: Codec) -> Codec:
-    """The codec of the operation `messages`: Claude's own, and over `chat` for all other models."""
-    bridged = bridge(chat)
-
-    def url(target: Target, body: Body) -> str:
-        return (_url if _is_claude(target) else bridged.url)(target, body)
-
-    def encode(body: Body, target: Target) -> Encoded:
-        return (_encode_own if _is_claude(target) else bridged.encode)(body, target)
-
-    def decode(raw: bytes, target: Target, body: Body) -> Answer:
-        return (passthrough.decode if _is_claude(target) else bridged.decode)(raw, target, body)
-
-    def stream(target: Target, body: Body) -> StreamDecoder:
-        return InvokeStream(target, body) if _is_claude(target) else bridged.stream(target, body)
-
-    return Codec(url, encode, decode, stream, MEDIA_TYPE, stream_error=passthrough.stream_error)
 
 
 def _is_claude(target: Target) -> bool:
@@ -128,3 +107,14 @@ def _written(payload: bytes) -> bytes:
     """A wrapped event as a frame; nothing where it wraps none."""
     data = b64decode(_chunk.decode(payload).bytes, validate=True)
     return b"event: %b\ndata: %b\n\n" % (_event.decode(data).type.encode(), data) if data else b""
+
+
+MESSAGES = Codec(
+    at("invoke", "invoke-with-response-stream"),
+    _encode_own,
+    passthrough.decode,
+    InvokeStream,
+    MEDIA_TYPE,
+    serves=_is_claude,
+    stream_error=passthrough.stream_error,
+)

@@ -14,6 +14,7 @@ from adapters.inference.anthropic.models import Model, model_of
 
 _REGIONS = "us|eu|apac|jp|au|ca|sa|me|af|global|us-gov"
 _NAME = re.compile(rf"(?:.*/)?(?:(?:{_REGIONS})\.)?([a-z0-9]+)\.(.+)")
+_REGION = re.compile(rf"^(?:{_REGIONS})\.(?=[a-z0-9]+\.)")
 _WITH_SCHEMAS = frozenset(
     ("deepseek", "google", "minimax", "moonshot", "moonshotai", "nvidia", "openai", "qwen", "zai")
 )
@@ -76,6 +77,11 @@ class Family(NamedTuple):
     def caches_tools(self) -> bool:
         """Whether tools may have them too."""
         return not self.vendor or self.claude is not None
+
+
+def foundation_of(model: str) -> str:
+    """A model's id without the region of an inference profile."""
+    return _REGION.sub("", model)
 
 
 @lru_cache(maxsize=1_024)

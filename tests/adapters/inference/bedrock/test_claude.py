@@ -1,4 +1,4 @@
-"""Anthropic's own format: Claude is asked in it over InvokeModel, all other models over Converse."""
+"""Anthropic's own format: Claude is asked in it over InvokeModel."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from adapters.inference.contract import StreamDecoder
 from adapters.wire.body import Body, parse
 from adapters.wire.errors import UpstreamError
 from tests.adapters.inference.bedrock import judge
-from tests.adapters.inference.bedrock.asking import CLAUDE, NOVA, answered, exception, frame, frames, target
+from tests.adapters.inference.bedrock.asking import CLAUDE, NOVA, exception, frame, target
 from tests.recordings import SPLIT_SIZES, Recording, load, params
 
 CODEC = ADAPTER.codecs["messages"]
@@ -60,20 +60,10 @@ def stream(raw: bytes, size: int = 1 << 30, model: str = CLAUDE, **settings: Any
     return decoder, out + decoder.close()
 
 
-@pytest.mark.parametrize(
-    ("model", "streamed", "verb"),
-    [
-        (CLAUDE, False, "invoke"),
-        (CLAUDE, True, "invoke-with-response-stream"),
-        (NOVA, False, "converse"),
-        (NOVA, True, "converse-stream"),
-    ],
-)
-def test_each_model_is_asked_in_its_own_place(model: str, streamed: bool, verb: str) -> None:
-    url = CODEC.url(target(model), asked(stream=streamed))
-    name = "".join(word.capitalize() for word in verb.split("-"))
-    operation = {"Invoke": "InvokeModel", "InvokeWithResponseStream": "InvokeModelWithResponseStream"}.get(name, name)
-    assert url.partition("amazonaws.com")[2] == judge.url_path(model, operation)
+@pytest.mark.parametrize(("streamed", "operation"), [(False, "InvokeModel"), (True, "InvokeModelWithResponseStream")])
+def test_where_claude_is_asked(streamed: bool, operation: str) -> None:
+    url = CODEC.url(target(), asked(stream=streamed))
+    assert url.partition("amazonaws.com")[2] == judge.url_path(CLAUDE, operation)
 
 
 def test_the_model_and_the_stream_are_in_the_url_and_the_version_in_the_body() -> None:
@@ -148,10 +138,7 @@ def test_a_stream_that_breaks_is_told(raw: bytes) -> None:
     assert events(out)[-1][0] == b"error"
 
 
-def test_other_models_answer_over_converse() -> None:
-    encoded = CODEC.encode(asked(), target(NOVA))
-    assert judge.judged(encoded.body, NOVA)["inferenceConfig"] == {"maxTokens": 9}
-    answer = CODEC.decode(answered([{"text": "Hi"}]), target(NOVA), asked())
-    assert json.loads(answer.body)["content"] == [{"type": "text", "text": "Hi"}]
-    _, out = stream(frames([{"deltas": [{"text": "Hi"}]}]), model=NOVA)
-    assert [name for name, _ in events(out)][-1] == b"message_stop"
+def test_other_models_do_not_speak_it() -> None:
+    assert CODEC.serves is not None
+    assert CODEC.serves(target())
+    assert not CODEC.serves(target(NOVA))
