@@ -9,6 +9,7 @@ from adapters.inference.openai.response import decode
 from adapters.wire.body import Body, decode_field
 from adapters.wire.embeddings import pack, wants_base64
 from adapters.wire.errors import BadRequest, UnsupportedParameter
+from adapters.wire.usage import read_input_usage
 
 _encode = msgspec.json.Encoder().encode
 _inputs = msgspec.json.Decoder(str | list[Raw])
@@ -43,7 +44,7 @@ def decode_embeddings(raw: bytes, target: Target, body: Body) -> Answer:
 
     Raises UpstreamError as `decode` does, and on vectors that are none.
     """
-    answer = decode(raw, target, body)
+    answer = decode(raw, target, body, read_input_usage)
     if "encoding_format" not in body.fields or not any(raw.find(each) >= 0 for each in _NUMBERS):
         return answer
     return Answer(_packed(raw), answer.usage) if wants_base64(body) else answer

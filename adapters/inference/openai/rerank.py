@@ -46,14 +46,13 @@ def decode_rerank(raw: bytes, target: Target, body: Body) -> Answer:
 
     Raises UpstreamError on an answer without results, and on an error inside an answer of status 200.
     """
-    decode(raw, target, body)
+    usage = decode(raw, target, body, read_input_usage).usage
     try:
         fields = _fields.decode(raw)
         written = fields.get("results", fields.get("data", Raw(b"null")))
         results, members = _results.decode(written), _members.decode(written)
     except (msgspec.DecodeError, RecursionError):
         raise UpstreamError("The provider's answer has no rerank results.") from None
-    usage = read_input_usage(fields.get("usage", Raw(b"null")))
     places = _best(results)[: _wanted(body)]
     if "results" in fields and places == list(range(len(results))) and all(map(_is_usual, results)):
         return Answer(raw, usage)

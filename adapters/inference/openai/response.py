@@ -1,6 +1,7 @@
 """Unary answers in OpenAI's format: the bytes go back as they came, usage is read on the way."""
 
 import json
+from collections.abc import Callable
 
 import msgspec
 from msgspec import Raw, Struct
@@ -10,7 +11,7 @@ from adapters.inference.openai.errors import explain_inside
 from adapters.wire.body import Body
 from adapters.wire.errors import UpstreamError
 from adapters.wire.redaction import redact
-from adapters.wire.usage import read_usage
+from adapters.wire.usage import Usage, read_usage
 
 _NO_ERROR = tuple(map(Raw, (b"", b"null", b"{}", b"[]", b'""', b"false")))
 
@@ -25,8 +26,8 @@ class _Top(Struct):
 _top = msgspec.json.Decoder(_Top)
 
 
-def decode(raw: bytes, target: Target, body: Body) -> Answer:
-    """The provider's answer as it is, and its usage.
+def decode(raw: bytes, target: Target, body: Body, read: Callable[[Raw], Usage | None] = read_usage) -> Answer:
+    """The provider's answer as it is, and its usage as `read` reads it.
 
     Raises UpstreamError on what is no JSON object, and on an error inside an answer of status 200.
     """
@@ -38,7 +39,7 @@ def decode(raw: bytes, target: Target, body: Body) -> Answer:
         error = explain_inside(raw)
         redact(error, target.settings.api_key)
         raise error
-    return Answer(raw, read_usage(top.usage))
+    return Answer(raw, read(top.usage))
 
 
 def tells_error(value: Raw) -> bool:

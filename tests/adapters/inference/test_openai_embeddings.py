@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from adapters.inference.contract import Answer
 from adapters.inference.openai.embeddings import decode_embeddings, encode_embeddings
 from adapters.wire.errors import BadRequest, UnsupportedParameter, UpstreamError
 from adapters.wire.usage import Usage
 from tests.adapters.inference.targets import request, target
+from tests.recordings import Recording, params
 
 NUMBERS = (
     b'{"object":"list","data":[{"index":0,"embedding":[0.5,-2]}],"usage":{"prompt_tokens":3,"total_tokens":3},"own":1}'
@@ -94,3 +96,9 @@ def test_some_vectors_may_be_packed_and_others_not() -> None:
 def test_a_vector_that_is_none_is_the_providers_fault() -> None:
     with pytest.raises(UpstreamError, match="no list of numbers"):
         decode_embeddings(b'{"data":[{"embedding":["x"]}]}', target(), request(input="a", encoding_format="base64"))
+
+
+@pytest.mark.parametrize("recording", params(providers=["voyage"], operations=["embeddings"]))
+def test_the_total_is_usage_where_nothing_else_is_told(recording: Recording) -> None:
+    answer = decode_embeddings(recording.body, target(), request(input="text"))
+    assert answer == Answer(recording.body, Usage(recording.answer["usage"]["total_tokens"]))
