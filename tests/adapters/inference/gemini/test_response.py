@@ -87,6 +87,10 @@ def test_what_tools_of_the_services_own_did_is_kept_for_the_next_turn(kind: str)
     ]
 
 
+def test_a_text_may_say_that_it_is_no_thought() -> None:
+    assert choice({"text": "Hi", "thought": False})["message"]["content"] == "Hi"
+
+
 def test_pictures_on_the_way_to_the_picture_are_thoughts() -> None:
     picture = {"inlineData": {"mimeType": "image/png", "data": "eA=="}}
     message = choice(picture | {"thought": True}, {"inlineData": {"mimeType": "image/png", "data": "eQ=="}})["message"]
