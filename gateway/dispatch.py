@@ -43,9 +43,9 @@ class Dispatch:
         """
         call.target = target
         provider = self._providers[target.provider]
-        codec = provider.codec(call.operation)
+        codec = provider.codec(call.operation, target)
         if codec is None:
-            if call.operation == "count_tokens" and (messages := provider.codec("messages")) is not None:
+            if call.operation == "count_tokens" and (messages := provider.codec("messages", target)) is not None:
                 return self._estimate(call, target, messages)
             raise BadRequest(
                 f"The provider '{target.provider}' does not serve {call.operation}.", param="model", code="unsupported"

@@ -34,12 +34,10 @@ _listing = msgspec.json.Decoder(_Listing | list[_Listed])  # Together sends the 
 
 
 def _codecs(adapter: Adapter, offered: Iterable[schema.Operation]) -> dict[schema.Operation, Codec]:
-    """What a provider is asked and how: Messages through chat where it does not speak that format itself."""
+    """What a provider speaks itself."""
     codecs = {operation: adapter.codecs[operation] for operation in offered if operation in adapter.codecs}
     if "messages" in codecs:
         codecs["messages"] = direct(codecs["messages"])
-    elif "chat" in codecs:
-        codecs["messages"] = bridge(codecs["chat"])
     return codecs
 
 
@@ -55,6 +53,8 @@ class Provider:
         self.options = msgspec.convert(settings.options, adapter.options)
         self.server = server
         self._codecs = _codecs(adapter, settings.operations)
+        chat = self._codecs.get("chat")
+        self._messages_over_chat = bridge(chat) if chat is not None else None
         self._pools: dict[Origin, Pool] = {}
         self._heads: dict[str, tuple[str | None, Pool, bytes]] = {}
         self._forwarded = tuple(header.lower().encode() for header in settings.forward_headers)
@@ -72,9 +72,15 @@ class Provider:
         except GatewayError as error:
             log.warning("%s: %s", self.name, error.message)
 
-    def codec(self, operation: schema.Operation) -> Codec | None:
-        """How this provider is asked for an operation, None where it has none."""
-        return self._codecs.get(operation)
+    def codec(self, operation: schema.Operation, target: Target) -> Codec | None:
+        """How this provider is asked for an operation of a model, None where it has none.
+
+        Messages go through chat where it does not speak that format itself.
+        """
+        codec = self._codecs.get(operation)
+        if codec is not None and (codec.serves is None or codec.serves(target)):
+            return codec
+        return self._messages_over_chat if operation == "messages" else None
 
     def send(self, call: Call, codec: Codec, target: Target, encoded: Encoded) -> Awaitable[Response]:
         """Send one request and wait for the head of its answer.
