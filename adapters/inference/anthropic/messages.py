@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from adapters.inference.anthropic.content import blocks, cached, text_blocks
 from adapters.inference.anthropic.kept import from_details, from_id
+from adapters.inference.anthropic.schema import RedactedThinking, Thinking
 from adapters.wire.chat import (
     Assistant,
     Developer,
@@ -32,6 +33,18 @@ class Conversation(Struct):
     system: list[dict[str, Any]]
     """Instructions that hold from the start."""
     turns: list[Turn]
+
+    @property
+    def last_call_lacks_thoughts(self) -> bool:
+        """Whether the model goes on after calls whose thoughts are lost, or that another model made.
+
+        It refuses to think within a budget then:
+        https://platform.claude.com/docs/en/build-with-claude/extended-thinking#preserving-thinking-blocks
+        """
+        answers = [turn["content"] for turn in self.turns if turn["role"] == "assistant"]
+        if not answers or isinstance(answers[-1][0], Thinking | RedactedThinking):
+            return False
+        return any(isinstance(block, dict) and block.get("type") == "tool_use" for block in answers[-1])
 
 
 def conversation(messages: list[Message], drops: Drops, *, takes_system_turns: bool) -> Conversation:

@@ -125,7 +125,8 @@ def _fields(request: ChatRequest, body: Body, target: Target, extras: dict[str, 
         if not _is_of_native_tool(path, request):
             drops.drop(path, "unknown")
     max_tokens = request.most_tokens if request.most_tokens is not None else model.max_tokens
-    thoughts = thinking(request, model, max_tokens, drops, forced=box.is_forced)
+    forced = box.is_forced or said.last_call_lacks_thoughts
+    thoughts = thinking(request, model, max_tokens, drops, forced=forced)
     thinks = (extras.get("thinking") or thoughts.get("thinking", _NO_THINKING)) != _NO_THINKING
     config = thoughts.pop("output_config", {}) | ({"format": box.format} if box.format is not None else {})
     fields: dict[str, Any] = {

@@ -33,7 +33,8 @@ def thinking(
     if model.decides_thinking:
         shown = {"display": "summarized"} if model.hides_thoughts else {}
         return {"thinking": {"type": "adaptive"} | shown, "output_config": {"effort": _effort(effort, model)}}
-    # A budget leaves no room in a short answer, and does not go with a call that must be made.
+    # A budget leaves no room in a short answer, and does not go with a call that must be made, nor after one that
+    # comes back without its thoughts.
     if max_tokens <= _BUDGET_MIN or forced:
         drops.drop("reasoning_effort")
         return {}

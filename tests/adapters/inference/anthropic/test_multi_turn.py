@@ -7,7 +7,7 @@ import pytest
 
 from adapters.inference.anthropic import ADAPTER
 from adapters.wire.carried import MARK, carry
-from tests.adapters.inference.anthropic.asking import ADD, HELLO, NEW, dropped, sent
+from tests.adapters.inference.anthropic.asking import ADD, CALL, HELLO, MIDDLE, NEW, dropped, sent
 from tests.adapters.inference.anthropic.sdk import events_of, fold, frames
 from tests.adapters.inference.anthropic.test_recordings import merged
 from tests.adapters.inference.anthropic.test_stream import END, START, block, call, stop, text
@@ -79,6 +79,33 @@ def test_ids_carry_only_what_came_before_their_call() -> None:
     assert first.startswith(f"toolu_3{MARK}anthropic__")
     assert second.startswith(f"toolu_5{MARK}anthropic__")
     assert len(second) < len(first)
+
+
+CALLED_BY_ANOTHER = [
+    *HELLO,
+    {"role": "assistant", "tool_calls": [CALL]},
+    {"role": "tool", "tool_call_id": "toolu_1", "content": "3"},
+]
+
+
+def test_after_a_call_without_its_thoughts_a_model_with_a_budget_does_not_think() -> None:
+    asked: Any = {"messages": CALLED_BY_ANOTHER, "tools": [ADD], "reasoning_effort": "high"}
+    assert "thinking" not in sent(MIDDLE, **asked)
+    assert dropped(MIDDLE, **asked) == ("reasoning_effort=unsupported",)
+
+
+def test_after_a_call_without_its_thoughts_a_model_without_a_budget_thinks() -> None:
+    asked: Any = {"messages": CALLED_BY_ANOTHER, "tools": [ADD], "reasoning_effort": "high"}
+    assert sent(NEW, **asked)["thinking"]["type"] == "adaptive"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [[*CALLED_BY_ANOTHER, {"role": "assistant", "content": "3"}, *HELLO], next_turn(unary())],
+    ids=["the turn is over", "the thoughts are there"],
+)
+def test_a_model_with_a_budget_thinks(messages: list[Any]) -> None:
+    assert sent(MIDDLE, messages=messages, tools=[ADD], reasoning_effort="high")["thinking"]["type"] == "enabled"
 
 
 def answered(**further: Any) -> Any:
