@@ -64,12 +64,7 @@ def bedrock(root: str) -> dict[str, Any]:
 
 DIALECTS = (
     Dialect("anthropic", lambda root: {"base_url": f"{root}/v1", "api_key": KEY}, family="claude-opus-5-"),
-    Dialect(
-        "anthropic-older",
-        anthropic_older,
-        family="claude-sonnet-4-5-",
-        lacks=frozenset({"other models' calls"}),  # it thinks within a budget only before calls that it thought about
-    ),
+    Dialect("anthropic-older", anthropic_older, family="claude-sonnet-4-5-"),
     Dialect("bedrock", bedrock, family="eu.anthropic.claude-sonnet-4-5-", embedder="cohere.embed-v4:0", most_inputs=96),
     Dialect(
         "bedrock-nova",

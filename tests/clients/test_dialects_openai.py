@@ -169,7 +169,6 @@ def test_thoughts_come_back_with_the_tools_answer(client: OpenAI, dialect: Diale
 
 
 def test_calls_of_another_model_are_no_hindrance_to_thinking(client: OpenAI, dialect: Dialect) -> None:
-    needs(dialect, "other models' calls")
     function = {"name": "get_weather", "arguments": '{"city":"Paris","unit":"celsius"}'}
     turns: Any = [
         {"role": "user", "content": "The weather in 'Paris', please"},
