@@ -81,7 +81,13 @@ BESIDE: dict[str, dict[str, Any]] = {
     "top_logprobs": {"logprobs": True},
 }
 """What a field only says something about."""
-MODELS = {"anthropic": "claude-sonnet-4-5", "bedrock": "anthropic.claude-sonnet-4-5-v1:0", "vertex": "gemini-2.5-flash"}
+MODELS = {
+    ("anthropic", "chat"): "claude-sonnet-4-5",
+    ("bedrock", "chat"): "anthropic.claude-sonnet-4-5-v1:0",
+    ("bedrock", "embeddings"): "amazon.titan-embed-text-v2:0",
+    ("bedrock", "rerank"): "cohere.rerank-v3-5:0",
+    ("vertex", "chat"): "gemini-2.5-flash",
+}
 """Models that have what the tables tell of, where a service's models differ."""
 ALWAYS = {"model", "messages", "prompt", "input", "query", "documents"}
 
@@ -95,10 +101,10 @@ def told() -> Iterator[Any]:
                     yield pytest.param(provider, operation, name, id=f"{provider}-{operation}-{name}")
 
 
-def target_of(provider: str) -> Target:
+def target_of(provider: str, operation: str) -> Target:
     settings = row(provider)
     adapter = find(settings.dialect)
-    model = MODELS.get(provider, "model")
+    model = MODELS.get((provider, operation), "model")
     options = msgspec.convert(settings.options, adapter.options)
     return Target(provider, model, Raw(json.dumps(model).encode()), settings, options)
 
@@ -118,7 +124,7 @@ def test_every_shipped_provider_is_on_the_page() -> None:
 
 @pytest.mark.parametrize(("provider", "operation", "name"), told())
 def test_the_table_says_what_the_adapter_does(provider: str, operation: Any, name: str) -> None:
-    target = target_of(provider)
+    target = target_of(provider, operation)
     codec = find(target.settings.dialect).codecs[operation]
     plain = {**ASKED[operation], **BESIDE.get(name, {})}
     before_url, before = encoded(codec, target, plain)

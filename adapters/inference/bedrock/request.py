@@ -27,7 +27,7 @@ FIELDS: Fields = {
     "stream_options": Support("emulated", "streams always tell usage"),
     "max_completion_tokens": MAPPED,
     "max_tokens": MAPPED,
-    "temperature": KEPT,
+    "temperature": MAPPED,
     "top_p": MAPPED,
     "stop": MAPPED,
     "tools": MAPPED,
