@@ -39,6 +39,7 @@ FIELDS: Fields = {
     "system": Support("mapped", "a system message"),
     "max_tokens": Support("mapped", "max_completion_tokens"),
     "stream": KEPT,
+    "stream_options": Support("mapped", "streams tell usage in any case"),
     "tools": Support("mapped", "functions; Anthropic's own tools are refused"),
     "tool_choice": Support("mapped", "tool_choice and parallel_tool_calls"),
     "thinking": Support("mapped", "reasoning_effort"),
@@ -148,6 +149,9 @@ def _translate(body: Body, target: Target, plain: bool) -> Asked:
     if request.system:
         messages.insert(0, content.system(request.system))
     names: dict[str, str] = {}
+    if request.max_tokens is not None:
+        fields["max_completion_tokens"] = body.fields["max_tokens"]
+        names["max_completion_tokens"] = "max_tokens"
     for name, told_as, value in _asked(request, messages, content, plain):
         fields[name] = Raw(_encode(value))
         if told_as != name:
@@ -163,8 +167,6 @@ def _asked(
 ) -> Iterator[tuple[str, str, Any]]:
     """Each field of the chat request: its name, what it is called in the Messages format, and its value."""
     yield "messages", "messages", messages
-    if request.max_tokens is not None:
-        yield "max_completion_tokens", "max_tokens", request.max_tokens
     if request.tools:
         yield "tools", "tools", [_tool(tool, f"tools[{at}]", content) for at, tool in enumerate(request.tools)]
         yield from _choice(request)
@@ -249,7 +251,7 @@ def _add_others(fields: dict[str, Raw], body: Body, drops: Drops) -> None:
         if support is None:
             fields[name] = value
         elif support.how == "unsupported" and says_something(name, value):
-            if name in _REFUSED:
+            if name in _REFUSED and bytes(value) != b"[]":
                 raise BadRequest(
                     f"'{name}' can't be given to this model's provider.", param=name, code="unsupported_parameter"
                 )

@@ -187,7 +187,7 @@ Choice: TypeAlias = AutoChoice | AnyChoice | ToolChoice | NoChoice
 class Enabled(Struct, tag="enabled"):
     """Think, with this many tokens at most."""
 
-    budget_tokens: int
+    budget_tokens: float
     display: str | None = None
 
 
@@ -229,11 +229,14 @@ class Metadata(Struct):
 
 
 class MessagesRequest(Struct, kw_only=True):
-    """A request. A field that is None was left out or null; `unknown` are members that nobody knows, as paths."""
+    """A request. A field that is None was left out or null; `unknown` are members that nobody knows, as paths.
+
+    Numbers go on as they are written, and the provider judges which it takes.
+    """
 
     messages: list[Message]
     system: str | list[TextBlock] | None = None
-    max_tokens: int | None = None
+    max_tokens: float | None = None
     tools: list[Tool] | None = None
     tool_choice: Choice | None = None
     thinking: Thinking | None = None
@@ -243,7 +246,7 @@ class MessagesRequest(Struct, kw_only=True):
     stop_sequences: list[str] | None = None
     temperature: float | None = None
     top_p: float | None = None
-    top_k: int | None = None
+    top_k: float | None = None
     metadata: Metadata | None = None
     service_tier: Literal["auto", "standard_only"] | None = None
     cache_control: CacheControl = None

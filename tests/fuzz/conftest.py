@@ -26,7 +26,8 @@ def answer(request: Request) -> Iterable[Step]:
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     asked = json.loads(request.body, parse_int=float)
     if asked.get("stream") is not True or "completions" not in request.line:
-        return json_answer({"id": "1", "object": "any", "choices": [], "data": [], "usage": usage})
+        choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+        return json_answer({"id": "1", "object": "any", "choices": [choice], "data": [], "usage": usage})
     chunk = {"id": "1", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "Hi"}}]}
     return event_stream(frame(chunk), frame({**chunk, "choices": [], "usage": usage}), frame("[DONE]"))
 

@@ -15,6 +15,9 @@ from tests.gateway_process import GatewayProcess
 
 schema = schemathesis.openapi.from_dict(msgspec.json.decode(description(with_keys=True)))
 
+NOT_FOR_ALL = {"mcp_servers", "thread"}
+"""Members of a Messages request that are refused where the provider does not speak that format."""
+
 
 @schema.parametrize()
 @settings(max_examples=150 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -23,6 +26,7 @@ def test_every_answer_is_one_that_the_description_promises(
 ) -> None:
     if fits(case) and isinstance(case.body, dict) and len(str(case.body["model"])) % 2:
         case.body["model"] = MODEL
+    assume(not isinstance(case.body, dict) or NOT_FOR_ALL.isdisjoint(case.body))
     assume(str(case.path_parameters.get("model", "m")).strip("/"))  # slashes at the end of a path are left out
     case.call_and_validate(
         base_url=fuzzed.url,

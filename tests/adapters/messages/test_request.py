@@ -32,7 +32,8 @@ def without_messages(**fields: Any) -> dict[str, Any]:
     [
         ({}, {}),
         ({"stream": True}, {"stream": True, "stream_options": {"include_usage": True}}),
-        ({"stream": False}, {"stream": False}),
+        ({"stream": False, "stream_options": {"include_usage": False}}, {"stream": False}),
+        ({"mcp_servers": []}, {}),
         ({"temperature": 0.5, "top_p": 0.9, "top_k": 5}, {"temperature": 0.5, "top_p": 0.9, "top_k": 5}),
         ({"temperature": None, "seed": 3}, {"seed": 3}),
         ({"stop_sequences": ["a", "b"]}, {"stop": ["a", "b"]}),
