@@ -82,12 +82,7 @@ DIALECTS = (
         lacks=frozenset({"parallel_tool_calls=false", "signatures"}),
     ),
     Dialect("gemini", gemini, embedder="embedder", most_inputs=100, lacks=frozenset({"parallel_tool_calls=false"})),
-    Dialect(
-        "gemini-older",
-        gemini,
-        family="gemini-2.5-",
-        lacks=frozenset({"parallel_tool_calls=false", "forms beside tools"}),
-    ),
+    Dialect("gemini-older", gemini, family="gemini-2.5-", lacks=frozenset({"parallel_tool_calls=false"})),
     Dialect(
         "vertex",
         vertex,

@@ -7,7 +7,8 @@ import msgspec
 
 from adapters.inference.contract import Encoded, Target
 from adapters.inference.gemini.contents import Conversation
-from adapters.inference.gemini.tools import encode_tools, json_schema
+from adapters.inference.gemini.structured import form_or_functions
+from adapters.inference.gemini.tools import drop_unsaid, encode_tools, json_schema
 from adapters.wire.body import Body, decode_field
 from adapters.wire.chat import ChatRequest, read_chat
 from adapters.wire.extras import vendor_extras
@@ -24,7 +25,7 @@ FIELDS: Fields = {
     "tool_choice": Support("mapped", "AUTO, ANY, NONE, `allowedFunctionNames`; VALIDATED for strict functions"),
     "function_call": MAPPED,
     "parallel_tool_calls": UNSUPPORTED,
-    "response_format": Support("mapped", "`responseJsonSchema`; answers are checked"),
+    "response_format": Support("mapped", "`responseJsonSchema`; up to 2.5 beside tools by a tool that must be called"),
     "reasoning_effort": Support("mapped", "`thinkingLevel`, or `thinkingBudget` for Gemini 2.5"),
     "max_completion_tokens": MAPPED,
     "max_tokens": MAPPED,
@@ -97,6 +98,9 @@ def encode_as(own: str, body: Body, target: Target) -> tuple[bytes, tuple[str, .
     for path in request.unknown:
         drops.drop(path, "unknown")
     extras = {name: _any.decode(value) for name, value in vendor_extras(body, own, _RESERVED).items()}
+    drop_unsaid(request, drops)
+    if not thinks_by_level(target.model):
+        request = form_or_functions(request)
     fields = _contents(request, target, drops) | encode_tools(request, drops)
     if config := _generation(request, body, target, drops):
         fields["generationConfig"] = config
@@ -127,7 +131,10 @@ def merged(fields: dict[str, Any], extras: dict[str, Any]) -> dict[str, Any]:
 
 
 def thinks_by_level(model: str) -> bool:
-    """Whether a model is of those since Gemini 3, whose thinking has levels and whose calls are signed."""
+    """Whether a model is of those since Gemini 3.
+
+    Their thinking has levels, their calls are signed, and they take a form beside functions.
+    """
     return _OLDER.search(model) is None
 
 

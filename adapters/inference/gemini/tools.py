@@ -8,6 +8,17 @@ from adapters.wire.fields import Drops
 _MODES = {"none": "NONE", "auto": "AUTO", "required": "ANY"}
 
 
+def drop_unsaid(request: ChatRequest, drops: Drops) -> None:
+    """Note what tools say that Gemini has no words for."""
+    for index, tool in enumerate(request.tools or ()):
+        if tool.function is None:
+            drops.drop(f"tools[{index}]")
+        if tool.cache_control is not None:
+            drops.drop(f"tools[{index}].cache_control")
+    for name in request.web_search_options or ():
+        drops.drop(f"web_search_options.{name}")
+
+
 def encode_tools(request: ChatRequest, drops: Drops) -> dict[str, Any]:
     """`tools` and `toolConfig`, as far as there are any."""
     fields: dict[str, Any] = {}
@@ -19,15 +30,8 @@ def encode_tools(request: ChatRequest, drops: Drops) -> dict[str, Any]:
             fields["toolConfig"] = {"functionCallingConfig": config}
     elif request.choice not in (None, "none", "auto"):
         drops.drop("tool_choice")
-    for index, tool in enumerate(request.tools or ()):
-        if tool.function is None:
-            drops.drop(f"tools[{index}]")
-        if tool.cache_control is not None:
-            drops.drop(f"tools[{index}].cache_control")
     if request.web_search_options is not None:
         tools.append({"googleSearch": {}})
-        for name in request.web_search_options:
-            drops.drop(f"web_search_options.{name}")
     return fields | {"tools": tools} if tools else fields
 
 

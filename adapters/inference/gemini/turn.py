@@ -22,6 +22,7 @@ from adapters.inference.gemini.state import MADE_UP, encrypted, server_part, tho
 from adapters.wire.carried import carry
 from adapters.wire.completion import FinishReason, ReplyFunction, ReplyMessage, ReplyToolCall, message
 from adapters.wire.errors import UpstreamError
+from adapters.wire.structured import FORCED_TOOL
 
 DIALECT = "gemini"
 """Under which ids carry a signature: also that of Vertex AI, where the same models know the same signatures."""
@@ -51,6 +52,7 @@ class Turn:
 
     __slots__ = (
         "_answer",
+        "_answered",
         "_audio",
         "_citations",
         "_grounding",
@@ -68,6 +70,8 @@ class Turn:
 
     def __init__(self, answer: str, index: int) -> None:
         self._answer = answer
+        self._answered = False
+        """Whether the function that stands for the answer was called."""
         self._index = index
         self._open: _OpenCall | None = None
         self._audio: list[str] = []
@@ -108,8 +112,8 @@ class Turn:
         if candidate.citation_metadata is not None:
             self._citations = candidate.citation_metadata
         if candidate.finish_reason is not None:
-            if self._open is not None:
-                deltas.append(self._say_open(self._open))
+            if self._open is not None and (delta := self._say_open(self._open)):
+                deltas.append(delta)
             self._finish(candidate.finish_reason, candidate.finish_message)
         return deltas
 
@@ -184,11 +188,13 @@ class Turn:
         merge(self._open.arguments, call.partial_args or [])
         return None if call.will_continue else self._say_open(self._open)
 
-    def _say_open(self, call: _OpenCall) -> dict[str, Any]:
+    def _say_open(self, call: _OpenCall) -> dict[str, Any] | None:
         self._open = None
         return self._say(call.name, call.id, msgspec.json.encode(call.arguments).decode(), call.signature)
 
-    def _say(self, name: str, given: str | None, arguments: str, signature: str | None) -> dict[str, Any]:
+    def _say(self, name: str, given: str | None, arguments: str, signature: str | None) -> dict[str, Any] | None:
+        if name == FORCED_TOOL:
+            return self._say_answer(arguments)
         place = len(self.calls)
         call_id = given or f"{MADE_UP}{self._answer}_{self._index}_{place}"
         if signature:
@@ -197,6 +203,14 @@ class Turn:
         self.calls.append(ReplyToolCall(id=call_id, function=ReplyFunction(name, arguments)))
         function = {"name": name, "arguments": arguments}
         return {"tool_calls": [{"index": place, "id": call_id, "type": "function", "function": function}]}
+
+    def _say_answer(self, arguments: str) -> dict[str, Any] | None:
+        """The arguments are the answer; the first call counts, and its signature is of a call that never was."""
+        if self._answered:
+            return None
+        self._answered = True
+        self.texts[-1] += arguments
+        return {"content": arguments}
 
     def _media(self, blob: Blob) -> dict[str, Any]:
         if blob.mime_type.startswith("audio/"):

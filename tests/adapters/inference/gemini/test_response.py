@@ -9,6 +9,7 @@ import pytest
 from adapters.inference.gemini import ADAPTER
 from adapters.wire.carried import split
 from adapters.wire.errors import UpstreamError
+from adapters.wire.structured import FORCED_TOOL
 from adapters.wire.usage import Usage
 from tests.adapters.inference.gemini.exchanges import aim, asking
 
@@ -306,3 +307,27 @@ def test_a_token_without_alternatives_has_none() -> None:
         "content": [{"token": "Ä", "logprob": -1.5, "bytes": [195, 132], "top_logprobs": []}],
         "refusal": None,
     }
+
+
+def answered(**arguments: Any) -> dict[str, Any]:
+    return {"functionCall": {"name": FORCED_TOOL, "args": arguments}, "thoughtSignature": SIGNATURE}
+
+
+def test_the_arguments_of_the_tool_that_stands_for_the_answer_are_the_answer() -> None:
+    (only,) = decoded(body(answered(a=1)), response_format=FORM)["choices"]
+    assert only["message"] == {"role": "assistant", "content": '{"a":1}', "refusal": None}
+    assert only["finish_reason"] == "stop"
+
+
+def test_of_several_answers_the_first_counts() -> None:
+    (only,) = decoded(body(answered(a=1), answered(a=2)), response_format=FORM)["choices"]
+    assert only["message"]["content"] == '{"a":1}'
+
+
+def test_an_answer_by_a_tool_that_does_not_fit_is_an_error() -> None:
+    assert failure(body(answered(b=1)), response_format=FORM).code == "invalid_structured_output"
+
+
+def test_a_call_beside_the_answer_is_why_it_ended() -> None:
+    (only,) = decoded(body(answered(a=1), call(id="x")), response_format=FORM)["choices"]
+    assert (only["finish_reason"], len(only["message"]["tool_calls"])) == ("tool_calls", 1)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from adapters.framing.sse import FRAME_MAX
 from adapters.inference.contract import StreamDecoder
 from adapters.inference.gemini import ADAPTER
+from adapters.wire.structured import FORCED_TOOL
 from adapters.wire.usage import Usage
 from tests.adapters.inference.gemini.exchanges import aim, asking, chunks, cut, gathered, sse
 
@@ -160,6 +161,41 @@ def test_an_answer_in_another_form_is_an_error_at_its_end() -> None:
     form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
     shown = written(event({"text": "[]"}), END, response_format=form)
     assert error_of(shown)["code"] == "invalid_structured_output"
+
+
+ANSWERED = {"functionCall": {"name": FORCED_TOOL, "args": {"a": 1}}, "thoughtSignature": "c2lnbmVk"}
+CALLED = {"functionCall": {"name": "f", "args": {}}}
+ASKED_BESIDE_TOOLS: dict[str, Any] = {
+    "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object", "required": ["a"]}}},
+    "tools": [{"type": "function", "function": {"name": "f"}}],
+}
+
+
+@pytest.mark.parametrize("parts", [[ANSWERED], [ANSWERED, CALLED], [CALLED, ANSWERED], [ANSWERED, ANSWERED], [CALLED]])
+def test_a_stream_of_a_form_beside_tools_says_what_the_whole_answer_says(parts: list[dict[str, Any]]) -> None:
+    streamed = gathered(written(*map(event, parts), END, **ASKED_BESIDE_TOOLS))
+    whole = event(*parts, finishReason="STOP")
+    (only,) = json.loads(CHAT.decode(json.dumps(whole).encode(), aim(), asking(**ASKED_BESIDE_TOOLS)).body)["choices"]
+    assert streamed["finish_reason"] == only["finish_reason"]
+    assert (streamed["message"]["content"] or None) == only["message"]["content"]
+    assert streamed["message"].get("tool_calls") == only["message"].get("tool_calls")
+
+
+def test_an_answer_by_a_tool_that_comes_in_pieces_is_the_answer() -> None:
+    begun = {"name": FORCED_TOOL, "partialArgs": [{"jsonPath": "$.a", "numberValue": 1}], "willContinue": True}
+    shown = gathered(written(event({"functionCall": begun}), END, **ASKED_BESIDE_TOOLS))
+    assert (json.loads(shown["message"]["content"]), shown["finish_reason"]) == ({"a": 1}, "stop")
+
+
+def test_a_second_answer_that_never_ended_is_left_out() -> None:
+    begun = {"functionCall": {"name": FORCED_TOOL, "willContinue": True}}
+    shown = gathered(written(event(ANSWERED), event(begun), END, **ASKED_BESIDE_TOOLS))
+    assert (shown["message"]["content"], shown["finish_reason"]) == ('{"a":1}', "stop")
+
+
+def test_an_answer_by_a_tool_that_does_not_fit_is_an_error_at_its_end() -> None:
+    unfit = {"functionCall": {"name": FORCED_TOOL, "args": {"b": 1}}}
+    assert error_of(written(event(unfit), END, **ASKED_BESIDE_TOOLS))["code"] == "invalid_structured_output"
 
 
 def test_a_schema_that_is_none_is_an_error_at_the_end() -> None:
