@@ -82,7 +82,7 @@ class MessagesStream:
 
     def close(self, counted: Usage | None = None) -> bytes:
         """The upstream ended: nothing is owed, unless it ended too early."""
-        last = b"" if self._ended else self._frame(self._framer.close())
+        last = self._frame(self._framer.close())
         return last if self._ended else self._fail(UpstreamError(CUT_OFF))
 
     def _frame(self, frame: bytes) -> bytes:

@@ -15,7 +15,7 @@ from adapters.inference.anthropic.thinking import sampling, thinking
 from adapters.inference.anthropic.tools import toolbox
 from adapters.inference.contract import Encoded, Target
 from adapters.wire.body import Body
-from adapters.wire.chat import ChatRequest, FilePart, Tool, User, read_chat
+from adapters.wire.chat import ChatRequest, FilePart, read_chat
 from adapters.wire.errors import BadRequest
 from adapters.wire.extras import vendor_extras
 from adapters.wire.fields import KEPT, MAPPED, UNSUPPORTED, Drops, Fields, Support, drops_for
@@ -206,7 +206,7 @@ def _has_file_ids(request: ChatRequest) -> bool:
     return any(
         isinstance(part, FilePart) and part.file.file_id is not None
         for message in request.messages
-        if isinstance(message, User | Tool) and isinstance(message.content, list)
+        if isinstance(message.content, list)
         for part in message.content
     )
 

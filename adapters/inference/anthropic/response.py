@@ -47,7 +47,7 @@ def decode_chat(raw: bytes, target: Target, body: Body) -> Answer:
     told = read_message(raw, target)
     if told.type != "message" and told.stop_reason is None:
         raise UpstreamError(_NO_MESSAGE)
-    answer = _Said(structured="response_format" in body.fields and asked_schema(body) is not None)
+    answer = _Said(structured=asked_schema(body) is not None)
     for index, block in enumerate(told.content):
         answer.take(block, index)
     reason = finish_reason(told.stop_reason, calls=bool(answer.calls))

@@ -222,7 +222,7 @@ def read_event(data: bytes) -> Event | LooseDelta | None:
 def read_counts(raw: Raw) -> Counts | None:
     """A `usage` object, None where there is none or it can't be read."""
     try:
-        return _counts.decode(raw) if raw else None
+        return _counts.decode(raw)
     except msgspec.DecodeError:
         return None
 

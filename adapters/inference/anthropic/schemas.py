@@ -5,7 +5,9 @@ Rules that it does not know are told to the model in the description, as Anthrop
 (`transform_schema`); answers are checked against the client's own schema, so nothing is lost.
 """
 
+import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
 
 import msgspec
@@ -13,7 +15,7 @@ import msgspec
 _KEPT = frozenset({"$ref", "const", "default", "description", "enum", "required", "title", "type"})
 _NAMED = ("properties", "$defs", "definitions")
 _FORMATS = frozenset({"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uri", "uuid"})
-_REFERENCES = ("#/$defs/", "#/definitions/")
+_DEFINITION = re.compile(r"#/(?:\$defs|definitions)/[^/]+")
 _DEPTH_MAX = 64
 
 Schema: TypeAlias = dict[str, Any]
@@ -27,7 +29,7 @@ def compilable(schema: Schema) -> Schema | None:
     """
     try:
         _refuse_recursion(schema)
-        return _converted(schema, _DEPTH_MAX)
+        return _converted(schema)
     except _NotCompilable:
         return None
 
@@ -36,8 +38,8 @@ class _NotCompilable(Exception):
     """A schema outside the service's part of the language."""
 
 
-def _converted(schema: Any, depth: int) -> Schema:
-    if not isinstance(schema, dict) or depth == 0:
+def _converted(schema: Any) -> Schema:
+    if not isinstance(schema, dict):
         raise _NotCompilable
     result: Schema = {}
     told: Schema = {}
@@ -48,15 +50,15 @@ def _converted(schema: Any, depth: int) -> Schema:
             case (str(), _) if name in _KEPT:
                 result[name] = value
             case (str(), dict()) if name in _NAMED:
-                result[name] = {key: _converted(below, depth - 1) for key, below in value.items()}
+                result[name] = {key: _converted(below) for key, below in value.items()}
             case ("anyOf" | "oneOf", list()):
-                result["anyOf"] = [_converted(below, depth - 1) for below in value]
+                result["anyOf"] = [_converted(below) for below in value]
             case ("allOf", [only]):
-                result |= _converted(only, depth - 1)
+                result |= _converted(only)
             case ("allOf", _):
                 raise _NotCompilable
             case ("items", _):
-                result[name] = _converted(value, depth - 1)
+                result[name] = _converted(value)
             case ("minItems", 0 | 1):
                 result[name] = value
             case ("format", str()) if value in _FORMATS:
@@ -90,32 +92,26 @@ def _described(result: Schema, told: Schema) -> Schema:
 
 def _refuse_recursion(schema: Schema) -> None:
     """Follow every reference, and refuse one that leads back to itself or elsewhere than to a definition."""
-    if not all(found.startswith(_REFERENCES) for found in _references(schema, _DEPTH_MAX)):
-        raise _NotCompilable
-    uses: dict[str, set[str]] = {}
+    uses = {"#": set(_references(schema, _DEPTH_MAX))}
     for place in ("$defs", "definitions"):
         if isinstance(defined := schema.get(place), dict):
             uses |= {f"#/{place}/{name}": set(_references(below, _DEPTH_MAX)) for name, below in defined.items()}
-    if any(_leads_back(start, uses) for start in uses):
-        raise _NotCompilable
-
-
-def _leads_back(start: str, uses: dict[str, set[str]]) -> bool:
-    reached, waiting = set[str](), [start]
-    while waiting:
-        found = uses.get(waiting.pop(), set()) - reached
-        reached |= found
-        waiting += found
-    return start in reached
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError:
+        raise _NotCompilable from None
 
 
 def _references(value: Any, depth: int) -> Iterator[str]:
+    """The definitions that are referred to, or in which what is referred to lies."""
     if depth == 0:
         raise _NotCompilable
     if isinstance(value, dict):
         reference = value.get("$ref")
         if isinstance(reference, str):
-            yield reference
+            if (definition := _DEFINITION.match(reference)) is None:
+                raise _NotCompilable
+            yield definition[0]
         for below in value.values():
             yield from _references(below, depth - 1)
     elif isinstance(value, list):

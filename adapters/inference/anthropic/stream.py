@@ -80,8 +80,7 @@ class ChatStream:
         self._writer = ChunkWriter(target, body)
         self._framer = sse.Framer()
         self._wants_usage = body.wants_usage
-        structured = "response_format" in body.fields and asked_schema(body) is not None
-        self._answer: list[str] | None = [] if structured else None
+        self._answer: list[str] | None = [] if asked_schema(body) is not None else None
         """The text, where it has to be checked."""
         self._length = 0
         self._open: dict[int, _Open] = {}
@@ -104,11 +103,11 @@ class ChatStream:
             frames = self._framer.feed(data)
         except sse.FrameTooLarge:
             return self._fail(UpstreamError("The provider's stream has an event that is too large."))
-        return b"".join([self._frame(frame) for frame in sse.split(frames)]) if frames else b""
+        return b"".join([self._frame(frame) for frame in sse.split(frames)])
 
     def close(self, counted: Usage | None = None) -> bytes:
         """The upstream ended: give usage and `[DONE]`, or an error where it ended too early."""
-        last = b"" if self._ended else self._frame(self._framer.close())
+        last = self._frame(self._framer.close())
         if not self._ended:
             return last + self._fail(UpstreamError(CUT_OFF))
         return last if self.error is not None else last + self._writer.end(self.usage or counted)

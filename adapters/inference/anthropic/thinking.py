@@ -64,7 +64,7 @@ def sampling(request: ChatRequest, top_k: Any, model: Model, drops: Drops, *, th
 def _takes(name: str, value: Any, model: Model, *, thinks: bool) -> bool:
     if not model.samples:
         return False
-    return not thinks or (name == "top_p" and _TOP_P_MIN <= value <= 1)
+    return not thinks or (name == "top_p" and value >= _TOP_P_MIN)
 
 
 def _effort(effort: str, model: Model) -> str:

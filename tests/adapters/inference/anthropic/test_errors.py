@@ -67,11 +67,14 @@ def test_an_error_of_another_form_is_told_by_its_status(raw: bytes, status: int,
 
 
 def test_an_unknown_error_inside_an_answer_is_the_providers_fault() -> None:
-    assert explain_inside(body("something_new")).status == 502
+    error = explain_inside(body("something_new"))
+    assert (error.status, error.type) == (502, "server_error")
 
 
 def test_a_redirect_is_not_followed() -> None:
-    assert ADAPTER.explain(302, (), b"").status == 502
+    error = ADAPTER.explain(302, (), b"")
+    assert error.status == 502
+    assert "status 302" in error.message
 
 
 def test_long_messages_are_cut() -> None:

@@ -101,11 +101,24 @@ def test_a_call_is_a_block_with_its_arguments_as_an_object() -> None:
     )
 
 
-def test_arguments_that_are_no_object_are_refused_by_their_place() -> None:
-    spoiled = {"role": "assistant", "tool_calls": [CALL | {"function": {"name": "add", "arguments": "[1"}}]}
+SPOILED = {"name": "add", "arguments": "[1"}
+
+
+@pytest.mark.parametrize(
+    ("calling", "place"),
+    [
+        ({"tool_calls": [CALL | {"function": SPOILED}]}, "tool_calls[0].function.arguments"),
+        ({"function_call": SPOILED}, "function_call.arguments"),
+    ],
+)
+def test_arguments_that_are_no_object_are_refused_by_their_place(calling: Any, place: str) -> None:
     with pytest.raises(BadRequest) as caught:
-        encoded(messages=[USER, spoiled])
-    assert caught.value.param == "messages[1].tool_calls[0].function.arguments"
+        encoded(messages=[USER, {"role": "assistant"} | calling])
+    assert caught.value.param == f"messages[1].{place}"
+
+
+def test_a_result_is_the_text_that_the_tool_gave() -> None:
+    assert turns([USER, CALLING, RESULT])[2][1] == [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "2"}]
 
 
 def test_ids_of_other_services_are_written_in_the_letters_that_the_service_takes() -> None:
@@ -229,6 +242,10 @@ def test_points_to_cache_up_to_stand_on_parts_answers_and_results() -> None:
             {"type": "document", "source": {"type": "url", "url": "https://example.com/a.pdf"}},
         ),
         (
+            {"type": "file", "file": {"file_url": "http://example.com/a.pdf"}},
+            {"type": "document", "source": {"type": "url", "url": "http://example.com/a.pdf"}},
+        ),
+        (
             {"type": "file", "file": {"file_id": "file_1", "filename": "a.pdf"}},
             {"type": "document", "source": {"type": "file", "file_id": "file_1"}, "title": "a.pdf"},
         ),
@@ -238,28 +255,66 @@ def test_media_go_as_urls_or_bytes(part: Any, block: Any) -> None:
     assert parts(part) == [block]
 
 
+AUDIO = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+
+
 @pytest.mark.parametrize(
-    ("part", "param"),
+    ("part", "param", "code", "why"),
     [
-        ({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}, ""),
-        ({"type": "video_url", "video_url": {"url": "https://example.com/a.mp4"}}, ""),
-        ({"type": "file", "file": {"filename": "a"}}, ".file"),
-        ({"type": "file", "file": {"file_data": "AAAA"}}, ".file.file_data"),
-        ({"type": "file", "file": {"file_url": "ftp://example.com"}}, ".file.file_url"),
-        ({"type": "file", "file": {"file_data": data_url("application/zip")}}, ".file.file_data"),
-        ({"type": "file", "file": {"file_data": data_url("text/plain", b"\xff")}}, ".file.file_data"),
+        (AUDIO, "", "unsupported_content", "type 'input_audio'"),
+        ({"type": "video_url", "video_url": {"url": "https://a.test/a.mp4"}}, "", "unsupported_content", "'video_url'"),
+        ({"type": "image_url", "image_url": {"url": "data:spoiled"}}, ".image_url.url", None, "base64"),
+        ({"type": "file", "file": {"filename": "a"}}, ".file", "invalid_value", "needs"),
+        ({"type": "file", "file": {"file_data": "AAAA"}}, ".file.file_data", "invalid_value", "data URL"),
+        ({"type": "file", "file": {"file_data": "data:spoiled"}}, ".file.file_data", None, "base64"),
+        ({"type": "file", "file": {"file_url": "ftp://example.com"}}, ".file.file_url", "invalid_value", "data URL"),
+        (
+            {"type": "file", "file": {"file_data": data_url("application/zip")}},
+            ".file.file_data",
+            "unsupported_content",
+            "type 'application/zip'",
+        ),
+        (
+            {"type": "file", "file": {"file_data": data_url("text/plain", b"\xff")}},
+            ".file.file_data",
+            "invalid_value",
+            "not text in UTF-8",
+        ),
+        (
+            {"type": "file", "file": {"file_data": "data:text/plain;base64,A"}},
+            ".file.file_data",
+            "invalid_base64",
+            "not valid base64",
+        ),
     ],
 )
-def test_content_that_can_not_go_is_refused_by_its_place(part: Any, param: str) -> None:
-    with pytest.raises(BadRequest) as caught:
+def test_content_that_can_not_go_is_refused_by_its_place(part: Any, param: str, code: str | None, why: str) -> None:
+    with pytest.raises(BadRequest, match=why) as caught:
         encoded(messages=[*HELLO, {"role": "user", "content": [text("See"), part]}])
-    assert caught.value.param == f"messages[1].content[1]{param}"
+    assert (caught.value.param, caught.value.code) == (f"messages[1].content[1]{param}", code)
 
 
-def test_how_closely_to_look_is_left_out_and_named() -> None:
+SPEAKERS = [USER, {"role": "assistant"}, RESULT]
+
+
+@pytest.mark.parametrize("message", SPEAKERS, ids=lambda message: message["role"])
+def test_content_is_refused_by_its_place_whoever_says_it(message: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest) as caught:
+        encoded(messages=[USER, CALLING, message | {"content": [AUDIO]}])
+    assert caught.value.param == "messages[2].content[0]"
+
+
+@pytest.mark.parametrize("message", SPEAKERS, ids=lambda message: message["role"])
+def test_how_closely_to_look_is_left_out_and_named(message: dict[str, Any]) -> None:
     image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "high"}}
-    messages = [{"role": "user", "content": [image]}]
-    assert dropped(messages=messages) == ("messages[0].content[0].image_url.detail=unsupported",)
+    messages = [USER, CALLING, message | {"content": [image]}]
+    assert dropped(messages=messages) == ("messages[2].content[0].image_url.detail=unsupported",)
+
+
+@pytest.mark.parametrize("detail", [None, "auto"])
+def test_a_look_as_close_as_the_service_likes_is_nothing_to_name(detail: str | None) -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": detail}}
+    assert dropped(messages=[{"role": "user", "content": [image]}]) == ()
 
 
 MESSAGES = st.lists(st.sampled_from([SYSTEM, LATER, USER, ANSWER]), min_size=1, max_size=9)

@@ -1,6 +1,7 @@
 """What the service needs back on the next turn comes back, whatever a client keeps of an answer."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -52,8 +53,11 @@ def next_turn(message: Any) -> list[Any]:
     return [*HELLO, message, *results]
 
 
-@pytest.mark.parametrize("message", [unary(), streamed()], ids=["unary", "streamed"])
-def test_a_client_that_knows_openais_fields_only_brings_thoughts_back_in_their_places(message: Any) -> None:
+@pytest.mark.parametrize("answer", [unary, streamed])
+def test_a_client_that_knows_openais_fields_only_brings_thoughts_back_in_their_places(
+    answer: Callable[[], Any],
+) -> None:
+    message = answer()
     plain = {name: message[name] for name in OPENAIS}
     told = sent(NEW, messages=next_turn(plain), tools=[ADD])["messages"]
     assert told[1]["content"] == [FIRST, SEALED, SAID, CALLS[0], SECOND, CALLS[1]]
@@ -61,8 +65,9 @@ def test_a_client_that_knows_openais_fields_only_brings_thoughts_back_in_their_p
     assert dropped(NEW, messages=next_turn(plain), tools=[ADD]) == ()
 
 
-@pytest.mark.parametrize("message", [unary(), streamed()], ids=["unary", "streamed"])
-def test_a_client_that_sends_details_back_brings_thoughts_back_once(message: Any) -> None:
+@pytest.mark.parametrize("answer", [unary, streamed])
+def test_a_client_that_sends_details_back_brings_thoughts_back_once(answer: Callable[[], Any]) -> None:
+    message = answer()
     told = sent(NEW, messages=next_turn(message), tools=[ADD])["messages"]
     assert told[1]["content"] == [FIRST, SEALED, SECOND, SAID, *CALLS]
     assert dropped(NEW, messages=next_turn(message), tools=[ADD]) == ()
@@ -101,11 +106,12 @@ def test_after_a_call_without_its_thoughts_a_model_without_a_budget_thinks() -> 
 
 @pytest.mark.parametrize(
     "messages",
-    [[*CALLED_BY_ANOTHER, {"role": "assistant", "content": "3"}, *HELLO], next_turn(unary())],
+    [lambda: [*CALLED_BY_ANOTHER, {"role": "assistant", "content": "3"}, *HELLO], lambda: next_turn(unary())],
     ids=["the turn is over", "the thoughts are there"],
 )
-def test_a_model_with_a_budget_thinks(messages: list[Any]) -> None:
-    assert sent(MIDDLE, messages=messages, tools=[ADD], reasoning_effort="high")["thinking"]["type"] == "enabled"
+def test_a_model_with_a_budget_thinks(messages: Callable[[], list[Any]]) -> None:
+    asked: Any = {"messages": messages(), "tools": [ADD], "reasoning_effort": "high"}
+    assert sent(MIDDLE, **asked)["thinking"]["type"] == "enabled"
 
 
 def answered(**further: Any) -> Any:

@@ -34,7 +34,7 @@ def test_only_the_model_is_replaced(codec: Any) -> None:
 def test_what_an_operator_calls_unsupported_is_left_out_and_named() -> None:
     encoded = MESSAGES.encode(request(temperature=0.5), target(unsupported=["temperature"]))
     assert encoded.dropped == ("temperature=unsupported",)
-    with pytest.raises(UnsupportedParameter):
+    with pytest.raises(UnsupportedParameter, match="by the provider 'provider'"):
         MESSAGES.encode(request(top_k=5), target(unsupported=["top_k"], on_unsupported="refuse"))
 
 
@@ -90,6 +90,10 @@ def test_an_error_goes_through_without_the_key_and_nothing_follows() -> None:
     assert stream.error is not None
     assert stream.error.retryable
     assert stream.feed(frames(text(0, "Hi"))) + stream.close() == b""
+
+
+def test_nothing_goes_through_after_the_last_event() -> None:
+    assert decoder().feed(frames([START, END, *text(0, "Hi")])) == frames([START, END])
 
 
 def test_a_stream_that_ends_too_early_is_told_as_the_service_would() -> None:

@@ -67,13 +67,13 @@ def test_a_stream_is_asked_for_and_its_options_are_not_the_services() -> None:
 
 @pytest.mark.parametrize("temperature", [1.01, 2, -0.1])
 def test_a_temperature_beyond_the_services_scale_is_refused_by_name(temperature: float) -> None:
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(BadRequest, match="between 0 and 1") as caught:
         encoded(temperature=temperature)
-    assert caught.value.param == "temperature"
+    assert (caught.value.param, caught.value.code) == ("temperature", "unsupported_value")
 
 
 SAMPLING = [
-    (OLD, {"temperature": 0.5}, {"temperature": 0.5}, ()),
+    *((OLD, {"temperature": kept}, {"temperature": kept}, ()) for kept in (0, 0.5, 1)),
     (OLD, {"temperature": 0.5, "top_p": 0.9, "top_k": 5}, {"temperature": 0.5, "top_p": 0.9, "top_k": 5}, ()),
     (MIDDLE, {"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5}, ("top_p=unsupported",)),
     (MIDDLE, {"temperature": 1, "top_p": 0.9}, {"top_p": 0.9}, ()),
@@ -82,6 +82,7 @@ SAMPLING = [
     (NEW, {"temperature": 1, "top_p": 1}, {}, ()),
     (MIDDLE, {"temperature": 0.5, "reasoning_effort": "high"}, {}, ("temperature=unsupported",)),
     (MIDDLE, {"top_p": 0.95, "reasoning_effort": "high"}, {"top_p": 0.95}, ()),
+    (MIDDLE, {"top_p": 1, "reasoning_effort": "high"}, {"top_p": 1}, ()),
     (MIDDLE, {"top_p": 0.9, "reasoning_effort": "high"}, {}, ("top_p=unsupported",)),
     (MIDDLE, {"top_p": 0.9, "reasoning_effort": "none"}, {"top_p": 0.9}, ()),
     (MIDDLE, {"top_k": None}, {}, ()),
@@ -193,7 +194,7 @@ def test_what_the_service_does_not_have_is_left_out_and_named() -> None:
 
 
 def test_what_is_left_out_is_refused_where_the_client_or_the_operator_wants_it() -> None:
-    with pytest.raises(UnsupportedParameter) as caught:
+    with pytest.raises(UnsupportedParameter, match="by the provider 'provider'") as caught:
         encoded(settings={"on_unsupported": "refuse"}, seed=1)
     assert caught.value.param == "seed"
 
@@ -208,6 +209,12 @@ def test_the_member_of_the_dialects_name_wins() -> None:
     told = sent(max_tokens=10, anthropic={"max_tokens": 20, "inference_geo": "us", "container": None})
     assert told["max_tokens"] == 20
     assert told["inference_geo"] == "us"
+
+
+def test_its_members_replace_those_of_the_request() -> None:
+    own: dict[str, Any] = {"thinking": {"type": "adaptive"}, "stop_sequences": ["b"]}
+    told = sent(NEW, reasoning_effort="high", stop="a", anthropic=own)
+    assert {name: told[name] for name in own} == own
 
 
 def test_its_tools_are_added_and_its_settings_of_the_output_stand_beside_the_others() -> None:
@@ -239,9 +246,9 @@ def test_beta_features_are_named_in_the_header() -> None:
 
 @pytest.mark.parametrize("betas", ["context-management-2025-06-27", [1], {}])
 def test_beta_features_that_are_no_names_are_refused(betas: Any) -> None:
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(BadRequest, match=r"Invalid 'anthropic\.betas': ") as caught:
         encoded(anthropic={"betas": betas})
-    assert caught.value.param == "anthropic.betas"
+    assert (caught.value.param, caught.value.code) == ("anthropic.betas", "invalid_type")
 
 
 def test_no_beta_features_are_none() -> None:
@@ -264,7 +271,8 @@ def test_members_that_nobody_knows_are_named_by_their_place() -> None:
 
 
 def test_members_of_the_services_own_tools_are_known() -> None:
-    tools = [{"type": "web_search_20260318", "name": "web_search", "max_uses": 2}, ADD | {"colour": "red"}]
+    search = {"type": "web_search_20260318", "name": "web_search", "max_uses": 2, "of any name]": 1}
+    tools = [search, ADD | {"colour": "red"}]
     assert dropped(tools=tools) == ("tools[1].colour=unknown",)
 
 
@@ -301,6 +309,15 @@ def test_a_request_goes_to_the_services_own_address_unless_another_is_set() -> N
     chat = ADAPTER.codecs["chat"]
     assert chat.url(target(base_url=None), request()) == "https://api.anthropic.com/v1/messages"
     assert chat.url(target(base_url="http://lab/v1/"), request()) == "http://lab/v1/messages"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url"),
+    [(None, "https://api.anthropic.com/v1/models?limit=1000"), ("http://lab/v1/", "http://lab/v1/models?limit=1000")],
+)
+def test_models_are_listed_on_one_page_at_that_address(base_url: str | None, url: str) -> None:
+    assert ADAPTER.models_url is not None
+    assert ADAPTER.models_url(target(base_url=base_url).settings, None) == url
 
 
 @pytest.mark.parametrize(

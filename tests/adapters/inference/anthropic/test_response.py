@@ -101,10 +101,13 @@ def test_calls_keep_their_ids_and_arguments() -> None:
 
 
 def test_thoughts_come_in_clear_and_with_their_signatures() -> None:
-    message = said({"type": "thinking", "thinking": "Hm", "signature": "sig"}, text("Hi"))
-    assert message["reasoning_content"] == "Hm"
+    first, second = ({"type": "thinking", "thinking": told, "signature": f"sig {told}"} for told in ("Hm", " so"))
+    message = said(first, text("Hi"), second)
+    assert message["reasoning_content"] == "Hm so"
+    common = {"type": "reasoning.text", "format": "anthropic-claude-v1"}
     assert message["reasoning_details"] == [
-        {"type": "reasoning.text", "text": "Hm", "signature": "sig", "format": "anthropic-claude-v1", "index": 0}
+        common | {"text": "Hm", "signature": "sig Hm", "index": 0},
+        common | {"text": " so", "signature": "sig  so", "index": 2},
     ]
 
 
@@ -128,18 +131,21 @@ def test_thoughts_that_only_the_service_reads_come_sealed() -> None:
 def test_blocks_that_openais_format_does_not_have_come_along_whole(block: Any) -> None:
     message = said(block, text("Hi"))
     assert message["content"] == "Hi"
-    assert [each["block"] for each in message["reasoning_details"]] == [block]
+    assert message["reasoning_details"] == [
+        {"type": "anthropic.block", "block": block, "format": "anthropic-claude-v1", "index": 0}
+    ]
 
 
 def test_what_is_no_block_at_all_breaks_nothing() -> None:
     assert said("?", text("Hi"))["content"] == "Hi"
 
 
-def test_web_pages_are_cited_as_openai_does_it() -> None:
+@pytest.mark.parametrize(("title", "shown"), [("Sums", "Sums"), (None, "")])
+def test_web_pages_are_cited_as_openai_does_it(title: str | None, shown: str) -> None:
     citation = {
         "type": "web_search_result_location",
         "url": "https://example.com",
-        "title": None,
+        "title": title,
         "cited_text": "1 + 1 = 2",
         "encrypted_index": "x",
     }
@@ -148,7 +154,7 @@ def test_web_pages_are_cited_as_openai_does_it() -> None:
     (annotation,) = message["annotations"]
     cited = annotation["url_citation"]
     assert annotation["type"] == "url_citation"
-    assert (cited["url"], cited["title"], cited["content"]) == ("https://example.com", "", "1 + 1 = 2")
+    assert (cited["url"], cited["title"], cited["content"]) == ("https://example.com", shown, "1 + 1 = 2")
     assert message["content"][cited["start_index"] : cited["end_index"]] == "it is 2"
 
 
@@ -179,6 +185,7 @@ def test_where_code_ran_is_told() -> None:
             },
             Usage(113, 4, cached_tokens=10, reasoning_tokens=2, cache_write_tokens=100),
         ),
+        ({"input_tokens": 3}, Usage(3, 0)),
         ({"output_tokens": 4, "output_tokens_details": {"thinking_tokens": None}}, Usage(0, 4)),
         ({"input_tokens": "many"}, None),
         ({}, None),
@@ -192,9 +199,14 @@ def test_usage_in_openais_sense(counts: Any, usage: Usage | None) -> None:
 
 @pytest.mark.parametrize("raw", [b"", b"<html>", b"[]", b'{"id":1}', b"{}", b'{"content":[]}', b"\xff"])
 def test_what_is_no_message_is_an_error(raw: bytes) -> None:
-    with pytest.raises(UpstreamError) as caught:
+    with pytest.raises(UpstreamError, match="not a message") as caught:
         decoded(raw)
     assert caught.value.status == 502
+
+
+@pytest.mark.parametrize("further", [{"type": ""}, {"stop_reason": None}])
+def test_a_message_is_known_by_its_type_or_its_end(further: Any) -> None:
+    assert said(text("Hi"), **further)["content"] == "Hi"
 
 
 def test_an_error_inside_an_answer_is_one_and_keeps_the_key_secret() -> None:
@@ -212,9 +224,10 @@ def test_the_arguments_of_the_tool_that_stands_in_for_a_form_are_the_answer() ->
     assert "tool_calls" not in choice["message"]
 
 
-def test_a_tool_of_that_name_is_a_clients_where_no_form_was_asked_for() -> None:
-    message = said(calling(FORCED_TOOL, a=1), stop_reason="tool_use")
-    assert message["tool_calls"][0]["function"]["name"] == FORCED_TOOL
+@pytest.mark.parametrize("asked", [{}, {"response_format": {"type": "text"}}])
+def test_a_tool_of_that_name_is_a_clients_where_no_form_was_asked_for(asked: Any) -> None:
+    (choice,) = decoded(told(calling(FORCED_TOOL, a=1), stop_reason="tool_use"), **asked)["choices"]
+    assert choice["message"]["tool_calls"][0]["function"]["name"] == FORCED_TOOL
 
 
 @pytest.mark.parametrize("content", [text("no JSON"), text('{"a":"x"}'), calling(FORCED_TOOL, a="x")])

@@ -282,6 +282,12 @@ def test_the_arguments_of_the_tool_that_stands_in_for_a_form_are_the_answer() ->
     assert not any("tool_calls" in each for each in found)
 
 
+@pytest.mark.parametrize(("name", "asked"), [(FORCED_TOOL, {}), ("add", {"response_format": FORM})])
+def test_other_calls_are_the_clients(name: str, asked: Any) -> None:
+    first, second = (each["tool_calls"][0] for each in deltas(*call(0, "{}", name=name), **asked)[1:-1])
+    assert (first["function"]["name"], second["function"]["arguments"]) == (name, "{}")
+
+
 def test_an_answer_that_does_not_fit_its_form_is_an_error() -> None:
     told = fault(START, *text(0, '{"a"', ':"x"}'), stop(), END, response_format=FORM)
     assert told["code"] == "invalid_structured_output"

@@ -1,5 +1,6 @@
 """Tools, how they are chosen, and answers in a form."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -193,11 +194,17 @@ def test_a_form_that_a_model_can_not_be_forced_into_is_left_out_and_named() -> N
     assert dropped("claude-fable-5-1", **asked) == ("response_format=unsupported",)
 
 
-@pytest.mark.parametrize("schema", [{"type": "array", "items": {}}, {"type": "object", "anyOf": [OBJECT, MAP]}])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "items": {}},
+        *({"type": "object", alternatives: [OBJECT, MAP]} for alternatives in ("anyOf", "oneOf", "allOf")),
+    ],
+)
 def test_a_form_that_no_tool_can_have_is_refused_by_name(schema: Any) -> None:
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(BadRequest, match="JSON objects") as caught:
         encoded(OLD, response_format=form(schema))
-    assert caught.value.param == "response_format.json_schema.schema"
+    assert (caught.value.param, caught.value.code) == ("response_format.json_schema.schema", "unsupported_schema")
 
 
 def test_plain_text_is_no_form() -> None:
@@ -214,14 +221,17 @@ COMPILABLE: list[tuple[Any, Any]] = [
     ),
     ({"enum": ["a", None]}, {"enum": ["a", None]}),
     ({"const": 1, "default": 1, "title": "One"}, {"const": 1, "default": 1, "title": "One"}),
-    (
-        {"oneOf": [{"type": "string"}, {"type": "null"}]},
-        {"anyOf": [{"type": "string"}, {"type": "null"}]},
+    *(
+        ({alternatives: [{"type": "string"}, {"type": "null"}]}, {"anyOf": [{"type": "string"}, {"type": "null"}]})
+        for alternatives in ("anyOf", "oneOf")
     ),
-    ({"allOf": [{"type": "string"}], "title": "A"}, {"type": "string", "title": "A"}),
-    (
-        {"type": "array", "items": {"type": "string"}, "minItems": 1},
-        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    ({"default": "a", "allOf": [{"type": "string"}], "title": "A"}, {"default": "a", "type": "string", "title": "A"}),
+    *(
+        (
+            {"type": "array", "items": {"type": "string"}, "minItems": least},
+            {"type": "array", "items": {"type": "string"}, "minItems": least},
+        )
+        for least in (0, 1)
     ),
     (
         {"type": "array", "items": {"type": "string"}, "minItems": 2},
@@ -235,20 +245,29 @@ COMPILABLE: list[tuple[Any, Any]] = [
         {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"type": "string"}}},
         {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"type": "string"}}},
     ),
+    (
+        {"$ref": "#/$defs/a/items", "$defs": {"a": {"type": "array", "items": {"type": "string"}}}},
+        {"$ref": "#/$defs/a/items", "$defs": {"a": {"type": "array", "items": {"type": "string"}}}},
+    ),
+    ({"type": "object", "additionalProperties": False}, {"type": "object", "additionalProperties": False}),
 ]
 NOT_COMPILABLE: list[Any] = [
     MAP,
     {"type": "object"},
     {"type": "object", "additionalProperties": True},
+    OBJECT | {"additionalProperties": {"type": "string"}},
     {},
     {"description": "anything"},
     {"type": "array", "items": True},
     {"enum": [{"a": 1}]},
-    {"allOf": [{"type": "string"}, {"type": "null"}]},
+    {"type": "string", "allOf": [{"minLength": 1}, {"maxLength": 3}]},
     {"$ref": "https://example.com/schema"},
     {"$ref": "#"},
     {"$defs": {"node": {"anyOf": [NODE, {"type": "null"}]}}, "$ref": "#/$defs/node"},
     {"$defs": {"a": NODE, "node": {"$ref": "#/$defs/a"}}, "type": "string"},
+    {"$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a/items"}}}, "type": "string"},
+    {"definitions": {"node": {"$ref": "#/definitions/node"}}, "type": "string"},
+    {"$defs": {"node": NODE}, "definitions": {"a": {"type": "string"}}, "type": "string"},
 ]
 
 
@@ -262,11 +281,17 @@ def test_schemas_outside_the_services_part_of_the_language_are_not_taken(schema:
     assert compilable(schema) is None
 
 
-def test_a_schema_without_end_is_not_taken() -> None:
+@pytest.mark.parametrize(
+    ("wrap", "most"),
+    [(lambda below: {"type": "array", "items": below}, 62), (lambda below: {"anyOf": [below]}, 31)],
+    ids=["items", "alternatives"],
+)
+def test_a_schema_is_taken_to_a_depth_that_no_person_writes(wrap: Callable[[Any], Any], most: int) -> None:
     schema: Any = {"type": "string"}
-    for _ in range(100):
-        schema = {"type": "array", "items": schema}
-    assert compilable(schema) is None
+    for _ in range(most):
+        schema = wrap(schema)
+    assert compilable(schema) == schema
+    assert compilable(wrap(schema)) is None
 
 
 LEAVES = st.sampled_from([{"type": "string", "minLength": 1}, {"type": "integer"}, {"enum": [1, 2]}, MAP, {}])
