@@ -17,8 +17,8 @@ _TRUE = b"true"
 _MARK = MARK.encode()
 _JUDGED = frozenset({"model", "stream", "stream_options"})
 """The fields that the gateway decides by."""
-_MODEL_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,512}")
-"""It goes into headers, URLs and bounded caches."""
+_MODEL_NAME = re.compile(r"(?!(?:[^/]*/)*\.{1,2}(?:/|$))[^\x00-\x1f\x7f]{1,512}")
+"""It goes into headers, bounded caches and URLs, where `..` would lead to another of the provider's doors."""
 
 T = TypeVar("T")
 
@@ -118,7 +118,7 @@ def _model_name(value: Raw) -> str:
         raise BadRequest("Invalid type for 'model': expected a string.", param="model", code="invalid_type") from None
     if _MODEL_NAME.fullmatch(name) is None:
         raise BadRequest(
-            "'model' must have 1 to 512 characters, without line breaks or other control characters.",
+            "'model' must have 1 to 512 characters, without control characters and without '.' or '..' between slashes.",
             param="model",
             code="invalid_value",
         )

@@ -8,6 +8,7 @@ import msgspec
 from adapters.inference.contract import Target
 from adapters.inference.vertex.options import VertexOptions
 from adapters.wire.body import Body, decode_field
+from adapters.wire.errors import BadRequest
 
 _MULTI_REGIONS = ("us", "eu")
 _RESOURCES = ("projects/", "publishers/", "endpoints/", "models/")
@@ -77,7 +78,15 @@ def root_of(location: str) -> str:
 
 @lru_cache(maxsize=1_024)
 def locate(root: str, project: str | None, location: str, model: str, method: str) -> str:
-    """The URL of a model's method; a model may be a name, `publisher/name`, or a resource such as `endpoints/123`."""
+    """The URL of a model's method; a model may be a name, `publisher/name`, or a resource such as `endpoints/123`.
+
+    Raises BadRequest for a resource of another project than the configured one: a client may name any model, and the
+    gateway's credentials may reach further than they are meant to.
+    """
+    if model.startswith("projects/") and project is not None and not model.startswith(f"projects/{project}/"):
+        raise BadRequest(
+            "The model belongs to another project than the one that is configured.", param="model", code="invalid_value"
+        )
     if model.startswith(_RESOURCES):
         path = model
     elif "/" in model:

@@ -162,3 +162,15 @@ def test_a_field_is_decoded_as_a_type_when_somebody_asks() -> None:
     assert decode_field(body.fields, "absent", numbers) is None
     with pytest.raises(BadRequest, match="Invalid 'model'"):
         decode_field(body.fields, "model", numbers)
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../x", "a/..", "a/../b", "lab/./x", "gemini-x/../../projects/p"])
+def test_a_name_that_leads_elsewhere_in_a_url_is_refused(name: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse(msgspec.json.encode({"model": name}))
+    assert (caught.value.param, caught.value.code) == ("model", "invalid_value")
+
+
+@pytest.mark.parametrize("name", ["a..b", "v1.", ".hidden", "a/.b", "x/...", "org/model:1.5", "@cf/meta/llama"])
+def test_dots_inside_a_name_lead_nowhere(name: str) -> None:
+    assert parse(msgspec.json.encode({"model": name})).model == name

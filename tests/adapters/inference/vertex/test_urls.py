@@ -8,6 +8,7 @@ import pytest
 from adapters.inference.contract import Target
 from adapters.inference.vertex import ADAPTER
 from adapters.inference.vertex.options import VertexOptions
+from adapters.wire.errors import BadRequest
 from config.schema import Operation, Provider
 from tests.adapters.inference.gemini.exchanges import asking
 from tests.adapters.inference.targets import request
@@ -53,13 +54,19 @@ def test_a_location_has_its_host(location: str, host: str) -> None:
         ),
         ("meta/llama-4", "v1beta1/projects/p/locations/europe-west4/publishers/meta/models/llama-4:generateContent"),
         ("endpoints/123", "v1beta1/projects/p/locations/europe-west4/endpoints/123:generateContent"),
-        ("projects/q/locations/us/endpoints/1", "v1beta1/projects/q/locations/us/endpoints/1:generateContent"),
+        ("projects/p/locations/us/endpoints/1", "v1beta1/projects/p/locations/us/endpoints/1:generateContent"),
         ("claude-a@1", "v1/projects/p/locations/europe-west4/publishers/anthropic/models/claude-a@1:rawPredict"),
         ("anthropic/claude-a", "v1/projects/p/locations/europe-west4/publishers/anthropic/models/claude-a:rawPredict"),
     ],
 )
 def test_a_model_is_a_name_a_publishers_name_or_a_resource(model: str, path: str) -> None:
     assert url("chat", target(model)) == f"https://europe-west4-aiplatform.googleapis.com/{path}"
+
+
+@pytest.mark.parametrize("model", ["projects/q/locations/us/endpoints/1", "projects/pp/locations/us/endpoints/1"])
+def test_a_client_can_not_have_another_project_pay(model: str) -> None:
+    with pytest.raises(BadRequest, match="another project"):
+        url("chat", target(model))
 
 
 @pytest.mark.parametrize(
