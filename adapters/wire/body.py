@@ -118,7 +118,7 @@ def _model_name(value: Raw) -> str:
         raise BadRequest("Invalid type for 'model': expected a string.", param="model", code="invalid_type") from None
     if _MODEL_NAME.fullmatch(name) is None:
         raise BadRequest(
-            "'model' must have 1 to 512 characters, without control characters and without '.' or '..' between slashes.",
+            "'model' must have 1 to 512 characters, no control characters, and no '.' or '..' between slashes.",
             param="model",
             code="invalid_value",
         )
