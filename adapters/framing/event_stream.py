@@ -8,8 +8,10 @@ https://smithy.io/2.0/aws/amazon-eventstream.html
 import struct
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 from zlib import crc32
+
+from msgspec import Struct
 
 HEADERS_MAX = 131_072
 """Bytes of one message's headers."""
@@ -29,7 +31,7 @@ class DamagedStream(Exception):
     """Bytes that are no event stream: a CRC that does not fit, a length over the bounds, a header that is none."""
 
 
-class Message(NamedTuple):
+class Message(Struct, frozen=True):
     """One message; a header's name starts with a colon where the framing itself defines it."""
 
     headers: Mapping[str, Value]

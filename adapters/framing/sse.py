@@ -5,7 +5,8 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 """
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 FRAME_MAX = 8 * 1024 * 1024
 """Bytes of one frame that are held while its end is awaited."""
@@ -24,7 +25,7 @@ class FrameTooLarge(Exception):
     """A frame does not end within the bound."""
 
 
-class Event(NamedTuple):
+class Event(Struct, frozen=True):
     """What a frame says."""
 
     name: bytes
@@ -69,6 +70,8 @@ def split(frames: bytes) -> list[bytes]:
     """Cut what `Framer.feed` gave into single frames."""
     if frames.endswith(_USUAL_END_CRLF) and frames.count(b"\n") == frames.count(b"\r") == 2:
         return [frames]
+    if frames.find(b"\n\n") == len(frames) - 2 and CR not in frames:
+        return [frames]
     parts = []
     start = 0
     if CR in frames:
@@ -86,14 +89,12 @@ def split(frames: bytes) -> list[bytes]:
 
 def parse(frame: bytes) -> Event:
     """Read one frame; comments and fields other than `event` and `data` are left out."""
-    if frame.startswith(b"data: {") and frame.endswith(b"}\n\n") and CR not in frame:
-        data = frame[6:-2]
-        if LF not in data:
-            return Event(b"", data)  # as nearly all are
-    elif frame.startswith(b"data: {") and frame.endswith(_USUAL_END_CRLF):
-        data = frame[6:-4]
-        if LF not in data and CR not in data:
-            return Event(b"", data)
+    start = frame.find(b"data: {")
+    if start == 0 or (start > 0 and frame.startswith(b"event: ") and frame.find(b"\n") == start - 1):
+        name = frame[len(b"event: ") : start - 1] if start else b""
+        data = frame[start + len(b"data: ") :].rstrip(b"\r\n")
+        if LF not in data and CR not in data and CR not in name:
+            return Event(name, data)  # one line of JSON, as nearly all are
     name = b""
     lines: list[bytes] = []
     for line in _lines(frame):

@@ -17,6 +17,9 @@ from adapters.wire.usage import Usage, usage_json
 
 _encode = msgspec.json.Encoder().encode
 _DONE = b"data: [DONE]\n\n"
+_UNTOLD: dict[str, Any] = {"logprobs": None, "finish_reason": None}
+_REST = b"," + _encode(_UNTOLD)[1:]
+"""What stands after a delta, where there is nothing to tell."""
 
 
 class ChunkWriter:
@@ -26,7 +29,7 @@ class ChunkWriter:
     unless the client asked, else a null in every chunk and one last chunk without choices.
     """
 
-    __slots__ = ("_begun", "_head", "_model", "_secret", "_tail", "_tools", "_wants_usage", "further")
+    __slots__ = ("_head", "_model", "_openings", "_secret", "_tail", "_tools", "_wants_usage", "further")
 
     def __init__(self, target: Target, body: Body) -> None:
         self._model = target.model
@@ -34,7 +37,8 @@ class ChunkWriter:
         self._wants_usage = body.wants_usage
         self._tail = b'],"usage":null}\n\n' if body.wants_usage else b"]}\n\n"
         self._head = b""
-        self._begun: set[int] = set()
+        self._openings: dict[int, bytes] = {}
+        """What stands before a delta, for each choice that has begun."""
         self._tools: dict[int, int] = {}
         self.further: dict[str, Any] = {}
         """Top-level members of every chunk from `begin` on, such as `service_tier`."""
@@ -57,9 +61,11 @@ class ChunkWriter:
 
     def delta(self, delta: dict[str, Any], index: int = 0, **further: Any) -> bytes:
         """A chunk with this delta; `further` are members of the choice, such as `logprobs`."""
-        chunk: dict[str, Any] = {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}
-        chunk.update(further)
-        return self._opening(index) + self._head + _encode(chunk) + self._tail
+        opening = self._openings.get(index)
+        if opening is None:
+            return self._begin_choice(index) + self.delta(delta, index, **further)
+        rest = b"," + _encode(_UNTOLD | further)[1:] if further else _REST
+        return opening + _encode(delta) + rest + self._tail
 
     def text(self, text: str, index: int = 0) -> bytes:
         """A piece of the answer; nothing for an empty one."""
@@ -102,8 +108,6 @@ class ChunkWriter:
         redact(error, self._secret)
         return b"data: " + error.body() + b"\n\n"
 
-    def _opening(self, index: int) -> bytes:
-        if index in self._begun:
-            return b""
-        self._begun.add(index)
+    def _begin_choice(self, index: int) -> bytes:
+        self._openings[index] = self._head + b'{"index":%d,"delta":' % index
         return self.delta({"role": "assistant", "content": ""}, index)

@@ -151,10 +151,10 @@ class Stream:
         return b""
 
     def _add_to_block(self, payload: bytes) -> bytes:
-        block = self._block
-        match _delta.decode(payload).delta:
-            case BlockDelta(text=str(text)):
-                return self._say(text)
+        block, delta = self._block, _delta.decode(payload).delta
+        if delta.text is not None:  # as nearly all have
+            return self._say(delta.text)
+        match delta:
             case BlockDelta(tool_use=ToolUseDelta(input=piece)):
                 return self._argue(piece)
             case BlockDelta(reasoning_content=ReasoningDelta() as thought):

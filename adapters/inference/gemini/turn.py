@@ -155,9 +155,9 @@ class Turn:
 
     def _part(self, part: Part) -> dict[str, Any] | None:
         signature = part.thought_signature
+        if part.text is not None and part.thought is None and signature is None:  # as nearly all are
+            return {"content": part.text} if part.text else None
         match part:
-            case Part(text=str(text), thought=None, thought_signature=None):  # as nearly all are
-                return {"content": text} if text else None
             case Part(text=str(text), thought=True):
                 self.thoughts.append(text)
                 if signature:

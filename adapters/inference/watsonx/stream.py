@@ -71,13 +71,13 @@ class Stream:
         return shown if self.error is not None else shown + self._writer.end(self.usage or counted)
 
     def _frame(self, frame: bytes) -> bytes:
-        name, data = _parse(frame)
-        if self.error is not None or data is None or data == _DONE:
+        event = _parse(frame)
+        if self.error is not None or event.data is None or event.data == _DONE:
             return b""
-        if name == b"error":
-            return self._fail(explain_inside(data))
+        if event.name == b"error":
+            return self._fail(explain_inside(event.data))
         try:
-            return self._chunk(read_answer(data))
+            return self._chunk(read_answer(event.data))
         except GatewayError as error:
             return self._fail(error)
 

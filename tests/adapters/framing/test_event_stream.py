@@ -46,7 +46,7 @@ def packed(headers: bytes, payload: bytes = b"") -> bytes:
 @pytest.mark.parametrize("recording", RECORDED)
 def test_recorded_streams_are_cut_as_the_sdk_cuts_them(recording: Recording, size: int) -> None:
     assert recording.raw is not None
-    assert [(dict(headers), payload) for headers, payload in read(*recording.cut(size))] == judged(recording.raw)
+    assert [(dict(each.headers), each.payload) for each in read(*recording.cut(size))] == judged(recording.raw)
 
 
 @given(
@@ -59,7 +59,7 @@ def test_what_is_written_is_read_wherever_it_is_cut(told: list[tuple[dict[str, s
     raw = b"".join(write(headers, payload) for headers, payload in told)
     places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
     pieces = [raw[start:end] for start, end in pairwise(places)]
-    assert [(dict(headers), payload) for headers, payload in read(*pieces)] == told == judged(raw)
+    assert [(dict(each.headers), each.payload) for each in read(*pieces)] == told == judged(raw)
 
 
 @given(st.binary(max_size=60), st.data())
@@ -87,7 +87,7 @@ def test_a_changed_byte_never_passes(payload: bytes, data: st.DataObject) -> Non
 def test_headers_of_every_type_are_read_as_the_sdk_reads_them(name: bytes, value: bytes) -> None:
     name = name.hex().encode()
     raw = packed(bytes((len(name),)) + name + value)
-    assert [(dict(headers), payload) for headers, payload in read(raw)] == judged(raw)
+    assert [(dict(each.headers), each.payload) for each in read(raw)] == judged(raw)
 
 
 @pytest.mark.parametrize(

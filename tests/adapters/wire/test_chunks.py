@@ -1,9 +1,13 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 
+from adapters.framing import sse
 from adapters.wire.chunks import ChunkWriter
 from adapters.wire.errors import UpstreamError
 from adapters.wire.usage import Usage
@@ -38,6 +42,23 @@ def test_the_first_chunk_of_a_choice_has_the_role_and_comes_once() -> None:
         {"content": "a"},
         {"content": "b"},
     ]
+
+
+@given(
+    st.lists(st.tuples(st.text(), st.integers(0, 2)), min_size=1),
+    st.sampled_from([{}, {"logprobs": {"content": []}}, {"finish_reason": "stop"}]),
+    st.sampled_from([{}, ASKED]),
+)
+def test_a_chunk_is_written_as_if_it_were_encoded_whole(
+    said: list[tuple[str, int]], further: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    chunks = writer(**asked)
+    head = {"id": "id-1", "object": "chat.completion.chunk", "created": 7, "model": "upstream-model"}
+    for text, index in said:
+        choice = {"index": index, "delta": {"content": text}, "logprobs": None, "finish_reason": None} | further
+        whole = head | {"choices": [choice]} | ({"usage": None} if asked else {})
+        written = chunks.delta({"content": text}, index, **further)
+        assert written.endswith(sse.write(msgspec.json.encode(whole)))
 
 
 def test_every_choice_has_a_first_chunk_of_its_own() -> None:
