@@ -211,11 +211,6 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     docs: str | None = None
     """Where the facts of a shipped row were read."""
 
-    @property
-    def deviates(self) -> bool:
-        """Whether requests or answers differ from OpenAI's in more than the names of parameters."""
-        return bool(self.quirks) or self.structured_outputs != "native" or self.past_reasoning != "keep"
-
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return _shown(self, ("api_key", "headers", "proxy", "options"))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from msgspec import Raw, Struct
+from msgspec.structs import force_setattr
 
 from adapters.wire.body import Body
 from adapters.wire.errors import GatewayError
@@ -43,6 +44,15 @@ class Target(Struct, frozen=True):
     settings: Provider
     options: Any
     """`settings.options` as the dialect's own type."""
+    deviates: bool = False
+    """Whether requests or answers differ from OpenAI's in more than the names of parameters. It follows from the
+    settings, and is asked for every call."""
+
+    def __post_init__(self) -> None:
+        """Read the settings once."""
+        settings = self.settings
+        deviates = settings.quirks or settings.structured_outputs != "native" or settings.past_reasoning != "keep"
+        force_setattr(self, "deviates", bool(deviates))
 
 
 class Encoded(Struct, frozen=True):

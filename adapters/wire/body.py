@@ -17,8 +17,10 @@ _TRUE = b"true"
 _MARK = MARK.encode()
 _JUDGED = frozenset({"model", "stream", "stream_options"})
 """The fields that the gateway decides by."""
-_MODEL_NAME = re.compile(r"(?!(?:[^/]*/)*\.{1,2}(?:/|$))[^\x00-\x1f\x7f]{1,512}")
-"""It goes into headers, bounded caches and URLs, where `..` would lead to another of the provider's doors."""
+_MODEL_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,512}")
+"""It goes into headers and bounded caches."""
+_ELSEWHERE = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
+"""It goes into URLs, where this would lead to another of the provider's doors."""
 
 T = TypeVar("T")
 
@@ -116,7 +118,7 @@ def _model_name(value: Raw) -> str:
         name = _text.decode(value)
     except msgspec.DecodeError:
         raise BadRequest("Invalid type for 'model': expected a string.", param="model", code="invalid_type") from None
-    if _MODEL_NAME.fullmatch(name) is None:
+    if _MODEL_NAME.fullmatch(name) is None or ("/" in name and _ELSEWHERE.search(name)) or name in (".", ".."):
         raise BadRequest(
             "'model' must have 1 to 512 characters, no control characters, and no '.' or '..' between slashes.",
             param="model",

@@ -2,7 +2,7 @@
 
 from adapters.framing import sse
 from adapters.inference.contract import Answer, StreamDecoder, Target
-from adapters.inference.openai.quirks import Mender, mender_for
+from adapters.inference.openai.quirks import Kind, Mender, mender_for
 from adapters.inference.openai.response import decode
 from adapters.inference.openai.stream import Stream
 from adapters.wire.body import Body
@@ -13,27 +13,30 @@ from adapters.wire.usage import Usage
 
 def decode_chat(raw: bytes, target: Target, body: Body) -> Answer:
     """A chat completion. Raises UpstreamError as `decode` does, and on what the provider's quirks bring to light."""
-    return _mended(decode(raw, target, body), target, mender_for(target, body, "chat.completion", whole=True))
+    answer = decode(raw, target, body)
+    return _mended(answer, target, body, "chat.completion") if target.deviates else answer
 
 
 def decode_completion(raw: bytes, target: Target, body: Body) -> Answer:
     """A completion of the older kind. Raises as above."""
-    return _mended(decode(raw, target, body), target, mender_for(target, body, "text_completion", whole=True))
+    answer = decode(raw, target, body)
+    return _mended(answer, target, body, "text_completion") if target.deviates else answer
 
 
 def stream_chat(target: Target, body: Body) -> StreamDecoder:
     """A decoder for a streamed chat completion."""
-    mender = mender_for(target, body, "chat.completion.chunk", whole=False)
+    mender = mender_for(target, body, "chat.completion.chunk", whole=False) if target.deviates else None
     return Stream(target, body) if mender is None else MendedStream(mender, Stream(target, body))
 
 
 def stream_completion(target: Target, body: Body) -> StreamDecoder:
     """A decoder for a streamed completion of the older kind."""
-    mender = mender_for(target, body, "text_completion", whole=False)
+    mender = mender_for(target, body, "text_completion", whole=False) if target.deviates else None
     return Stream(target, body) if mender is None else MendedStream(mender, Stream(target, body))
 
 
-def _mended(answer: Answer, target: Target, mender: Mender | None) -> Answer:
+def _mended(answer: Answer, target: Target, body: Body, kind: Kind) -> Answer:
+    mender = mender_for(target, body, kind, whole=True)
     if mender is None:
         return answer
     try:

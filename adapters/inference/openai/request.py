@@ -35,7 +35,7 @@ def adapt(body: Body, target: Target) -> tuple[dict[str, Raw], tuple[str, ...]]:
     settings = target.settings
     fields = body.fields.copy()
     fields["model"] = target.model_json
-    plain = not (settings.unsupported or settings.rename or settings.deviates or body.carries)
+    plain = not (settings.unsupported or settings.rename or target.deviates or body.carries)
     if plain and VENDOR_FIELDS.isdisjoint(fields):
         return fields, ()
     drops = drops_for(body, target.provider, settings.on_unsupported)
