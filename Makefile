@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check format bench bench-smoke clean
+.PHONY: help serve test coverage check format bench bench-smoke clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,12 @@ serve: $(VENV)/.serve  ## set up and serve a real local model on http://127.0.0.
 
 test: $(VENV)/.test  ## set up and pass every test (ARGS="-k name" for some)
 	$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(VENV)/.test  ## see that the tests of adapters/ reach every line and branch there
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest tests/adapters
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 check: $(VENV)/.test  ## lint, format, types and the Dockerfile
 	$(BIN)/ruff check .

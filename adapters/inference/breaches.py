@@ -25,22 +25,25 @@ _SCALARS = (
 
 def breach(value: object) -> str | None:
     """What keeps a value from being an adapter, None where nothing does."""
+    if not isinstance(value, Adapter):
+        return f"TypeError: its value is of the type {type(value).__name__} and not an Adapter"
     return next(_breaches(value), None)
 
 
-def _breaches(value: object) -> Iterator[str]:
-    if not isinstance(value, Adapter):
-        yield f"TypeError: its value is of the type {type(value).__name__} and not an Adapter"
-        return
-    yield from _wrong_functions(value, "")
-    if not (isinstance(value.options, type) and issubclass(value.options, Struct)):
+def _breaches(adapter: Adapter) -> Iterator[str]:
+    yield from _wrong_functions(adapter, "")
+    if not (isinstance(adapter.options, type) and issubclass(adapter.options, Struct)):
         yield "TypeError: its options are not a type made from msgspec.Struct"
-    elif not _can_be_written(inspect.type_info(value.options), frozenset()):
+    elif not _can_be_written(inspect.type_info(adapter.options), frozenset()):
         yield "TypeError: its options have a field of a type that a configuration can't hold"
-    if not isinstance(value.codecs, Mapping) or not value.codecs:
+    if isinstance(adapter.codecs, Mapping) and adapter.codecs:
+        yield from _wrong_codecs(adapter.codecs)
+    else:
         yield "TypeError: its codecs are not a mapping from operations to what encodes and decodes them"
-        return
-    for operation, codec in value.codecs.items():
+
+
+def _wrong_codecs(codecs: Mapping[Any, Any]) -> Iterator[str]:
+    for operation, codec in codecs.items():
         if operation not in _OPERATIONS:
             yield f"ValueError: it has a codec for {operation!r}, which is none of {', '.join(_OPERATIONS)}"
         elif not isinstance(codec, Codec):

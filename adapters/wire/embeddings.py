@@ -3,8 +3,7 @@
 https://platform.openai.com/docs/api-reference/embeddings/create
 """
 
-import sys
-from array import array
+import struct
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
@@ -72,12 +71,11 @@ def pack(vector: Vector) -> str:
     Raises UpstreamError on a vector that is none.
     """
     try:
-        floats = array("f", _numbers.decode(vector) if isinstance(vector, Raw) else vector)
-    except (msgspec.DecodeError, TypeError, OverflowError):
+        numbers = _numbers.decode(vector) if isinstance(vector, Raw) else vector
+        packed = struct.pack(f"<{len(numbers)}f", *numbers)
+    except (msgspec.DecodeError, struct.error, TypeError, OverflowError):
         raise UpstreamError("The provider's answer has an embedding that is no list of numbers.") from None
-    if sys.byteorder == "big":
-        floats.byteswap()
-    return b64encode(floats.tobytes()).decode()
+    return b64encode(packed).decode()
 
 
 def _texts(body: Body) -> list[str]:

@@ -84,7 +84,8 @@ class ModelProcess:
     async def _read(self) -> None:
         """Keep the last lines it writes: they are told when it dies."""
         output = self._process.stdout
-        while output is not None:
+        assert output is not None  # noqa: S101 (for the type checker: it is always a pipe)
+        while True:
             try:
                 line = await output.readline()
             except ValueError:  # longer than the limit

@@ -40,6 +40,10 @@ def test_what_stands_in_keeps_it_too() -> None:
     assert breach(stand_in("acme")) is None
 
 
+def test_a_value_of_another_type_is_no_adapter() -> None:
+    assert breach("openai") == "TypeError: its value is of the type str and not an Adapter"
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -61,7 +61,7 @@ def test_base64_holds_floats_of_32_bits_lowest_byte_first() -> None:
     assert struct.unpack("<2f", base64.b64decode(told["data"][0]["embedding"])) == (0.5, -2.0)
 
 
-@pytest.mark.parametrize("vector", [Raw(b'"text"'), Raw(b"[null]"), ["text"]])
+@pytest.mark.parametrize("vector", [Raw(b'"text"'), Raw(b"[null]"), Raw(b"[1e39]"), ["text"], None])
 def test_a_vector_that_is_none_is_the_providers_fault(vector: Any) -> None:
     with pytest.raises(UpstreamError, match="no list of numbers"):
         write_embeddings([vector], "m", None, as_base64=True)

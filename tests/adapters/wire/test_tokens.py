@@ -2,12 +2,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.wire import tokens as counting
 from adapters.wire.tokens import count_chat, count_text, decode_ids
 
 COUNTS = "from adapters.wire.tokens import count_text; import os; print(count_text('Hello world', 'gpt-4'))"
@@ -75,6 +77,10 @@ def test_parts_tools_and_calls_count_and_pictures_do_not() -> None:
     )
 
 
+def test_a_message_of_a_wrong_type_costs_what_every_message_costs() -> None:
+    assert count_chat(["Hello world"], "gpt-4") == count_chat([{}], "gpt-4")
+
+
 def test_token_ids_are_read_back() -> None:
     assert decode_ids([9906, 1917]) == "Hello world"
 
@@ -96,6 +102,16 @@ def test_it_works_without_a_home_that_can_be_written(tmp_path: Path) -> None:
     not_a_folder = tmp_path / "file"
     not_a_folder.touch()
     assert counted(tmp_path, HOME=str(not_a_folder)).stdout == "2\n"
+
+
+def test_a_cache_of_somebody_else_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "theirs"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root, who may run the tests, can write anywhere
+    folder = counting._cache_folder.__wrapped__()
+    assert folder.parent == tmp_path
+    assert os.environ["TIKTOKEN_CACHE_DIR"] == str(folder)
 
 
 def test_the_operators_own_cache_is_used(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Real processes: started, shared, killed, started again."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from adapters.inference.local import ADAPTER
+from adapters.inference.local import ADAPTER, process, supervisor
 from adapters.inference.local.engine import LocalEngine
 from adapters.inference.local.options import LocalOptions
 from adapters.wire.errors import Overloaded, UnknownModel, UpstreamError
@@ -102,10 +103,10 @@ async def gone(pid: int) -> None:
 
 async def noticed(engine: LocalEngine) -> None:
     """Wait until the engine knows that its process has ended: the kernel tells it a little later than us."""
-    supervisor = engine._supervisors["minilm"]
+    minilm = engine._supervisors["minilm"]
 
     async def is_noticed() -> bool:
-        return supervisor._process is None or not supervisor._process.alive
+        return minilm._process is None or not minilm._process.alive
 
     await eventually(is_noticed)
 
@@ -116,6 +117,14 @@ async def test_many_who_wait_share_one_start(make: Make) -> None:
     assert len(set(urls)) == 1
     assert len(processes(engine)) == 1
     assert await embeds(urls[0])
+
+
+async def test_one_who_asks_later_is_given_the_same_process(make: Make) -> None:
+    engine = make()
+    first = await engine.ready("minilm")
+    started = processes(engine)
+    assert await engine.ready("minilm") == first
+    assert processes(engine) == started
 
 
 async def test_nothing_starts_before_it_is_needed(make: Make) -> None:
@@ -155,11 +164,56 @@ async def test_a_process_that_keeps_dying_rests_longer_and_longer(make: Make) ->
     assert await embeds(await engine.ready("minilm"))
 
 
+async def test_a_process_that_dies_now_and_then_does_not_rest(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_STABLE_SECONDS", 0)
+    engine = make()
+    for _ in range(2):
+        await engine.ready("minilm")
+        (pid,) = processes(engine)
+        os.kill(pid, signal.SIGKILL)
+        await gone(pid)
+        await noticed(engine)
+    assert await embeds(await engine.ready("minilm"))
+
+
+async def test_a_process_that_hangs_is_killed_and_comes_back(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(supervisor, "_PULSE_SECONDS", 0.05)
+        impatient.setattr(process, "_PULSE_TIMEOUT", 1.0)
+        await engine.ready("minilm")
+        (pid,) = processes(engine)
+        os.kill(pid, signal.SIGSTOP)
+        await gone(pid)
+    assert await embeds(await engine.ready("minilm"))
+
+
+async def test_a_process_whose_socket_was_removed_is_killed_and_comes_back(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make()
+    with monkeypatch.context() as impatient:
+        impatient.setattr(supervisor, "_PULSE_SECONDS", 0.05)
+        url = await engine.ready("minilm")
+        (pid,) = processes(engine)
+        os.unlink(url.removeprefix("unix://"))
+        await gone(pid)
+    assert await embeds(await engine.ready("minilm"))
+
+
 async def test_workers_share_one_process(make: Make) -> None:
     first, second = make(), make()
     one, other = await asyncio.gather(first.ready("minilm"), second.ready("minilm"))
     assert one == other
     assert len(processes(first)) == 1
+
+
+async def test_a_worker_does_not_wait_for_ever_for_the_process_of_another(make: Make) -> None:
+    engine = make(minilm={"start_seconds": 0.1})
+    with engine._supervisors["minilm"]._lock_path.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(Overloaded, match="still loading"):
+            await engine.ready("minilm")
 
 
 async def test_a_worker_takes_over_when_the_one_that_started_it_ends(make: Make) -> None:
@@ -271,6 +325,20 @@ async def test_a_file_that_is_no_model_says_why(make: Make, tmp_path: Path) -> N
     assert (caught.value.status, caught.value.code, caught.value.retryable) == (503, "model_failed", True)
 
 
+async def test_a_gguf_file_that_does_not_say_how_to_pool_asks_for_it(make: Make) -> None:
+    from adapters.inference.local.weights import locate
+
+    engine = make(mine={"kind": "embeddings", "file": locate("smollm2", "packaged").file, "context": 256})
+    with pytest.raises(UpstreamError, match=r"(?i)pooling"):
+        await engine.ready("mine")
+
+
+async def test_a_folder_whose_path_is_too_long_for_a_socket_is_told(run_dir: Path) -> None:
+    engine = LocalEngine("x" * 90, LocalOptions(), run_dir)
+    with pytest.raises(UpstreamError, match="too long for the local model 'minilm'"):
+        await engine.ready("minilm")
+
+
 async def test_a_model_that_loads_too_long_is_given_up(make: Make) -> None:
     engine = make(minilm={"start_seconds": 0.05})
     with pytest.raises(UpstreamError, match=r"within 0\.05 seconds"):
@@ -289,6 +357,14 @@ async def test_a_process_knows_no_key_of_the_gateway(make: Make, monkeypatch: py
     await engine.ready("minilm")
     (pid,) = processes(engine)
     assert "sk-very-secret" not in environment(pid)
+
+
+@pytest.mark.parametrize(("spin", "told"), [(False, True), (True, False)])
+async def test_threads_spin_where_the_operator_says_so_alone(make: Make, spin: bool, told: bool) -> None:
+    engine = make(minilm={"spin": spin})
+    await engine.ready("minilm")
+    (pid,) = processes(engine)
+    assert ("GOMP_SPINCOUNT=0" in environment(pid).split("\0")) is told
 
 
 async def test_sockets_are_for_the_gateways_user_alone(make: Make) -> None:

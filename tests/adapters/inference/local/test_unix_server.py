@@ -1,8 +1,6 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -10,21 +8,9 @@ import pytest
 from adapters.inference.local import unix_server
 from adapters.inference.local.process import answers
 from adapters.inference.local.unix_client import request as ask
-from adapters.inference.local.unix_server import Handler, Request, Response
+from adapters.inference.local.unix_server import Request, Response
 from adapters.wire.errors import Overloaded
-from tests.adapters.inference.local.asking import eventually
-
-
-@asynccontextmanager
-async def serving(handler: Handler, idle_seconds: float | None = None) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
-    """A server at a socket, and its task."""
-    with TemporaryDirectory(prefix="isthmus-") as folder:
-        path = f"{folder}/x.sock"
-        task = asyncio.create_task(unix_server.serve(handler, path, idle_seconds))
-        await eventually(lambda: answers(path))
-        yield path, task
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+from tests.adapters.inference.local.serving import serving
 
 
 async def echo(request: Request) -> Response:
@@ -126,6 +112,32 @@ async def test_a_stream_ends_when_its_connection_does() -> None:
         async with ask(path, "GET", "/"):
             pass
         await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_stream_that_breaks_is_not_ended_as_if_it_were_whole() -> None:
+    async def broken() -> AsyncGenerator[bytes, None]:
+        yield b"data: 1\n\n"
+        raise RuntimeError
+
+    async def stream(request: Request) -> Response:
+        return Response(broken())
+
+    async with serving(stream) as (path, _), ask(path, "GET", "/") as answer:
+        with pytest.raises(ConnectionError):
+            await answer.read()
+
+
+async def test_one_who_does_not_wait_for_an_answer_is_cut_off() -> None:
+    async def never(request: Request) -> Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with serving(never) as (path, _):
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b"GET /a HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(reader.readexactly(1), 5)
+        writer.close()
 
 
 @pytest.mark.parametrize(
