@@ -69,6 +69,12 @@ def test_the_older_functions_are_tools() -> None:
     assert [each["name"] for each in sent(functions=[{"name": "f"}], tools=[ADD])["tools"]] == ["add", "f"]
 
 
+def test_the_older_functions_are_strict_too_where_model_and_schema_allow_it() -> None:
+    functions = [{"name": name, "parameters": schema, "strict": True} for name, schema in (("f", OBJECT), ("g", MAP))]
+    assert [each.get("strict") for each in sent(NEW, functions=functions)["tools"]] == [True, None]
+    assert dropped(NEW, functions=functions) == ("functions[1].strict=unsupported",)
+
+
 def test_the_services_own_tools_go_as_they_are_written() -> None:
     assert sent(tools=[SEARCH | {"max_uses": 3}])["tools"] == [SEARCH | {"max_uses": 3}]
 
