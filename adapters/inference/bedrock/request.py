@@ -18,7 +18,7 @@ from adapters.inference.contract import Encoded, Target
 from adapters.wire.body import Body
 from adapters.wire.chat import ChatRequest, read_chat
 from adapters.wire.extras import vendor_extras
-from adapters.wire.fields import KEPT, MAPPED, UNSUPPORTED, Drops, Fields, Support, drops_for
+from adapters.wire.fields import MAPPED, UNSUPPORTED, Drops, Fields, Support, drops_for
 
 FIELDS: Fields = {
     "model": Support("mapped", "in the URL"),
