@@ -3,8 +3,9 @@
     python -m benchmarks.micro.adapters [--recordings ../shared/wire] [--rounds 5]
 
 For each dialect the recorded unary answer whose length is nearest to 1 kB, and the recorded stream with the most
-events, fed one event at a time. `passthrough` is OpenAI's own dialect over an answer of the same length, which nobody
-translates. Best of the rounds, taken in turns, because the machine has other guests.
+events, fed one event at a time, without the first, which begins the answer, and the last. `passthrough` is OpenAI's own
+dialect over an answer of the same length, which nobody translates. Best of the rounds, taken in turns, because the
+machine has other guests.
 """
 
 import argparse
@@ -115,10 +116,11 @@ def measure_unary(dialect: str, sample: Sample, rounds: int) -> tuple[float, flo
 
 
 def measure_stream(dialect: str, sample: Sample, rounds: int) -> tuple[float, float]:
-    """Microseconds per event of the translation, and of passing as many chunks through; making the decoder is apart."""
+    """Microseconds per event of the translation, and of passing as many chunks through; see above for which."""
     adapter, plain = find(dialect), find("openai")
     body = parse(b'{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true}')
     target, passing = target_of(dialect, adapter), target_of("openai", plain)
+    count = len(sample.pieces) - 1
     chunk = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"word"},"finish_reason":null}]}\n\n'
 
     def run(chosen: Adapter, where: Target, pieces: tuple[bytes, ...]) -> None:
@@ -128,13 +130,12 @@ def measure_stream(dialect: str, sample: Sample, rounds: int) -> tuple[float, fl
 
     took = best(
         rounds,
-        translated=lambda: run(adapter, target, sample.pieces),
-        passed=lambda: run(plain, passing, (chunk,) * len(sample.pieces)),
-        made=lambda: run(adapter, target, ()),
-        made_plain=lambda: run(plain, passing, ()),
+        translated=lambda: run(adapter, target, sample.pieces[:-1]),
+        passed=lambda: run(plain, passing, (chunk,) * count),
+        begun=lambda: run(adapter, target, sample.pieces[:1]),
+        begun_plain=lambda: run(plain, passing, (chunk,)),
     )
-    count = len(sample.pieces)
-    return (took["translated"] - took["made"]) / count, (took["passed"] - took["made_plain"]) / count
+    return (took["translated"] - took["begun"]) / (count - 1), (took["passed"] - took["begun_plain"]) / (count - 1)
 
 
 def main() -> None:
