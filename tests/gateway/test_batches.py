@@ -105,7 +105,7 @@ async def test_a_client_that_leaves_ends_every_part(start: Start) -> None:
         return (both, Hang()) if len(seen) == 2 else (Hang(),)
 
     dispatch, target = start(wait)
-    asked = asyncio.create_task(dispatch.attempt(a_call("embeddings", input=["a"] * 4), target))
+    asked = asyncio.ensure_future(dispatch.attempt(a_call("embeddings", input=["a"] * 4), target))
     await asyncio.to_thread(both.await_reached)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
