@@ -127,14 +127,16 @@ def test_ids_of_other_services_are_written_in_the_letters_that_the_service_takes
     assert told[1][1][0]["id"] == told[2][1][0]["tool_use_id"] == "functions_add_0"
 
 
-def test_the_older_function_calls_are_tool_calls() -> None:
-    messages = [
-        USER,
-        {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": "{}"}},
-        {"role": "function", "name": "add", "content": "2"},
-    ]
-    told = turns(messages)
-    assert told[1][1][0]["id"] == told[2][1][0]["tool_use_id"]
+@pytest.mark.parametrize(("content", "told"), [("2", "2"), (None, "")])
+def test_the_older_function_calls_are_tool_calls(content: str | None, told: str) -> None:
+    calling = {"role": "assistant", "content": None, "function_call": {"name": "add", "arguments": "{}"}}
+    (_, (_, (call,)), (_, (result,))) = turns([USER, calling, {"role": "function", "name": "add", "content": content}])
+    assert (result["tool_use_id"], result["content"]) == (call["id"], told)
+
+
+def test_a_result_without_a_call_goes_along_for_the_service_to_judge() -> None:
+    ((_, (result,)),) = turns([{"role": "function", "name": "add", "content": "2"}])
+    assert result["tool_use_id"] == ""
 
 
 def test_a_result_may_hold_images_and_documents() -> None:
