@@ -8,6 +8,7 @@ import pytest
 from adapters.inference.anthropic import ADAPTER
 from adapters.inference.anthropic.models import model_of
 from adapters.inference.anthropic.request import FIELDS
+from adapters.wire.body import parse
 from adapters.wire.errors import BadRequest, UnsupportedParameter
 from tests.adapters.inference.anthropic.asking import ADD, CALL, HELLO, MIDDLE, NEW, OLD, dropped, encoded, sent
 from tests.adapters.inference.targets import request, target
@@ -149,6 +150,23 @@ def test_thinking_that_a_client_sets_itself_counts_more_than_an_effort() -> None
 
 
 @pytest.mark.parametrize(
+    ("own", "left_out"),
+    [({"type": "enabled", "budget_tokens": 2_000}, ("temperature=unsupported",)), ({"type": "disabled"}, ())],
+)
+@pytest.mark.parametrize("effort", [{}, {"reasoning_effort": "high"}])
+def test_sampling_goes_by_the_thinking_that_a_client_sets_itself(own: Any, left_out: Any, effort: Any) -> None:
+    assert dropped(thinking=own, temperature=0.5, **effort) == left_out
+
+
+def test_an_effort_and_a_form_stand_beside_each_other() -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "string"}}}
+    assert sent(NEW, reasoning_effort="low", response_format=form)["output_config"] == {
+        "effort": "low",
+        "format": {"type": "json_schema", "schema": {"type": "string"}},
+    }
+
+
+@pytest.mark.parametrize(
     ("stop", "sequences", "left_out"),
     [
         ("END", ["END"], ()),
@@ -249,6 +267,13 @@ def test_beta_features_that_are_no_names_are_refused(betas: Any) -> None:
     with pytest.raises(BadRequest, match=r"Invalid 'anthropic\.betas': ") as caught:
         encoded(anthropic={"betas": betas})
     assert (caught.value.param, caught.value.code) == ("anthropic.betas", "invalid_type")
+
+
+def test_a_field_of_the_services_own_with_a_number_that_no_computer_holds_is_refused_by_name() -> None:
+    body = parse(b'{"model":"route","messages":[{"role":"user","content":"Hi"}],"container":1e999}')
+    with pytest.raises(BadRequest, match="Invalid 'container': Number out of range") as caught:
+        ADAPTER.codecs["chat"].encode(body, target(NEW))
+    assert caught.value.param == "container"
 
 
 def test_no_beta_features_are_none() -> None:

@@ -95,6 +95,14 @@ def test_a_text_comes_in_its_pieces() -> None:
     assert stream.usage == Usage(5, 7)
 
 
+@pytest.mark.parametrize(
+    ("kind", "member", "shown_as"), [("text", "text", "content"), ("thinking", "thinking", "reasoning_content")]
+)
+def test_a_block_may_begin_with_words(kind: str, member: str, shown_as: str) -> None:
+    found = deltas(*block(0, {"type": kind, member: "Hel"}, {"type": f"{kind}_delta", member: "lo"}))
+    assert [each[shown_as] for each in found[1:] if shown_as in each] == ["Hel", "lo"]
+
+
 def test_usage_comes_last_where_the_client_asks() -> None:
     chunks, stream = shown(START, *text(0, "Hi"), stop(), END, stream_options={"include_usage": True})
     assert chunks[-1]["choices"] == []
@@ -137,8 +145,8 @@ def test_calls_are_counted() -> None:
 
 def test_a_thought_comes_in_clear_and_then_with_its_signature() -> None:
     pieces = [{"type": "thinking_delta", "thinking": piece} for piece in ("H", "m")]
-    signature = {"type": "signature_delta", "signature": "sig"}
-    assert deltas(*block(0, {"type": "thinking", "thinking": "", "signature": ""}, *pieces, signature))[1:-1] == [
+    signature = [{"type": "signature_delta", "signature": piece} for piece in ("s", "ig")]
+    assert deltas(*block(0, {"type": "thinking", "thinking": "", "signature": ""}, *pieces, *signature))[1:-1] == [
         {"reasoning_content": "H"},
         {"reasoning_content": "m"},
         {
@@ -179,16 +187,25 @@ def test_blocks_of_an_unknown_kind_are_put_together() -> None:
     assert found[1]["reasoning_details"][0]["block"] == {"type": "compaction", "content": "So far.", "size": 1}
 
 
-def test_sources_come_when_their_text_is_whole() -> None:
-    citation = {"type": "web_search_result_location", "url": "https://a.test", "title": "A", "cited_text": "2"}
+@pytest.mark.parametrize("citations", [[], None])
+def test_sources_come_when_their_text_is_whole(citations: Any) -> None:
     cited = block(
         1,
-        {"type": "text", "text": "", "citations": []},
-        {"type": "citations_delta", "citation": citation},
+        {"type": "text", "text": "", "citations": citations},
+        *(
+            {
+                "type": "citations_delta",
+                "citation": {"type": "web_search_result_location", "url": f"https://{name}.test"},
+            }
+            for name in ("a", "b")
+        ),
         {"type": "text_delta", "text": "it is 2"},
     )
-    told = deltas(*text(0, "So: "), *cited)[-2]["annotations"][0]["url_citation"]
-    assert (told["url"], told["start_index"], told["end_index"]) == ("https://a.test", 4, 11)
+    told = [each["url_citation"] for each in deltas(*text(0, "So: "), *cited)[-2]["annotations"]]
+    assert [(each["url"], each["start_index"], each["end_index"]) for each in told] == [
+        ("https://a.test", 4, 11),
+        ("https://b.test", 4, 11),
+    ]
 
 
 def test_a_refusal_says_why() -> None:
@@ -201,6 +218,7 @@ def test_a_refusal_says_why() -> None:
 def test_where_code_ran_is_told_at_the_end() -> None:
     chunks, _ = shown(START, stop(container={"id": "container_1"}), END)
     assert chunks[-1]["container"]["id"] == "container_1"
+    assert "container" not in shown(START, stop(), END)[0][-1]
 
 
 @pytest.mark.parametrize(
