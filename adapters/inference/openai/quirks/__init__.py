@@ -49,9 +49,6 @@ _HEAD = ("id", "object", "created", "model", "service_tier", "system_fingerprint
 
 def mender_for(target: Target, body: Body, kind: Kind, *, whole: bool) -> "Mender | None":
     """What mends one answer of a target, None where nothing differs."""
-    settings = target.settings
-    if not settings.quirks and settings.structured_outputs == "native":
-        return None
     mender = Mender(target, body, kind, whole=whole)
     return mender if mender.quirks or mender.way else None
 
