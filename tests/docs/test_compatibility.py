@@ -122,7 +122,7 @@ def test_every_shipped_provider_is_on_the_page() -> None:
     assert set(shipped()) == set(catalogue().entries)
 
 
-@pytest.mark.parametrize(("provider", "operation", "name"), told())
+@pytest.mark.parametrize(("provider", "operation", "name"), tuple(told()))
 def test_the_table_says_what_the_adapter_does(provider: str, operation: Any, name: str) -> None:
     target = target_of(provider, operation)
     codec = find(target.settings.dialect).codecs[operation]
