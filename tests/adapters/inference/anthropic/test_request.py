@@ -32,7 +32,9 @@ def test_the_bound_has_two_names_and_the_newer_one_counts(asked: Any) -> None:
     [
         ("claude-3-haiku-20240307", 4_096),
         ("claude-2.1", 4_096),
+        ("claude-3-4-sonnet", 4_096),
         ("claude-3-5-sonnet-20241022", 8_192),
+        ("claude-3-6-sonnet", 8_192),
         ("claude-3-7-sonnet-20250219", 32_000),
         ("claude-opus-4-1", 32_000),
         ("claude-opus-5-5", 32_000),
@@ -52,12 +54,40 @@ def test_without_a_bound_it_is_what_every_model_of_the_age_gives(model: str, bou
         ("claude-haiku-4-5@20251001", "haiku", (4, 5)),
         ("anthropic/claude-haiku-4.5", "haiku", (4, 5)),
         ("claude-fable-5-1", "fable", (5, 1)),
+        ("claude-2.1", "", (2, 1)),
         ("claude-mythos-preview", "", (99, 0)),
         ("llama-3.3-70b", "", (4, 0)),
     ],
 )
 def test_a_model_is_known_by_its_name(name: str, family: str, version: tuple[int, int]) -> None:
     assert model_of(name) == (family, version)
+
+
+@pytest.mark.parametrize(
+    ("what", "able", "unable"),
+    [
+        ("thinks", ["claude-3-7-sonnet", "claude-opus-4"], ["claude-3-6-sonnet", "claude-2.1"]),
+        ("must_think", ["claude-fable-5", "claude-mythos-5"], ["claude-opus-5"]),
+        ("decides_thinking", ["claude-opus-4-6", "claude-opus-5"], ["claude-opus-4-5", "claude-3-7-sonnet"]),
+        ("hides_thoughts", ["claude-opus-4-7", "claude-opus-5"], ["claude-opus-4-6", "claude-3-7-sonnet"]),
+        ("knows_xhigh", ["claude-opus-4-7", "claude-opus-5"], ["claude-opus-4-6", "claude-3-7-sonnet"]),
+        ("samples", ["claude-opus-4-6", "claude-3-7-sonnet"], ["claude-opus-4-7", "claude-opus-5"]),
+        ("samples_by_one", ["claude-opus-4-1", "claude-opus-5"], ["claude-opus-4", "claude-3-7-sonnet"]),
+        (
+            "fits_schemas",
+            ["claude-sonnet-4-5", "claude-opus-4-1", "claude-opus-5"],
+            ["claude-sonnet-4-4", "claude-sonnet-4-1", "claude-opus-4"],
+        ),
+        (
+            "can_be_forced",
+            ["claude-fable-5", "claude-mythos-5", "claude-opus-5-5"],
+            ["claude-fable-5-1", "claude-mythos-5-1", "claude-fable-6"],
+        ),
+        ("takes_system_turns", ["claude-opus-4-8", "claude-opus-5"], ["claude-opus-4-7", "claude-3-8-opus"]),
+    ],
+)
+def test_what_a_model_takes_begins_and_ends_with_a_version(what: str, able: list[str], unable: list[str]) -> None:
+    assert [getattr(model_of(name), what) for name in (*able, *unable)] == [True] * len(able) + [False] * len(unable)
 
 
 def test_a_stream_is_asked_for_and_its_options_are_not_the_services() -> None:
