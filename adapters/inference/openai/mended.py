@@ -2,6 +2,7 @@
 
 from adapters.framing import sse
 from adapters.inference.contract import Answer, StreamDecoder, Target
+from adapters.inference.openai.checked import CheckedStream, check_whole, is_promised
 from adapters.inference.openai.quirks import Kind, Mender, mender_for
 from adapters.inference.openai.response import decode
 from adapters.inference.openai.stream import Stream
@@ -14,7 +15,11 @@ from adapters.wire.usage import Usage
 def decode_chat(raw: bytes, target: Target, body: Body) -> Answer:
     """A chat completion. Raises UpstreamError as `decode` does, and on what the provider's quirks bring to light."""
     answer = decode(raw, target, body)
-    return _mended(answer, target, body, "chat.completion") if target.deviates else answer
+    if target.deviates:
+        answer = _mended(answer, target, body, "chat.completion")
+    if is_promised(body, target):
+        check_whole(answer.body, body)
+    return answer
 
 
 def decode_completion(raw: bytes, target: Target, body: Body) -> Answer:
@@ -26,7 +31,8 @@ def decode_completion(raw: bytes, target: Target, body: Body) -> Answer:
 def stream_chat(target: Target, body: Body) -> StreamDecoder:
     """A decoder for a streamed chat completion."""
     mender = mender_for(target, body, "chat.completion.chunk", whole=False) if target.deviates else None
-    return Stream(target, body) if mender is None else MendedStream(mender, Stream(target, body))
+    stream = Stream(target, body) if mender is None else MendedStream(mender, Stream(target, body))
+    return CheckedStream(stream, body) if is_promised(body, target) else stream
 
 
 def stream_completion(target: Target, body: Body) -> StreamDecoder:
