@@ -51,12 +51,12 @@ def _converted(schema: Any) -> Schema:
                 result[name] = value
             case (str(), dict()) if name in _NAMED:
                 result[name] = {key: _converted(below) for key, below in value.items()}
-            case ("anyOf" | "oneOf", list()):
+            case ("anyOf" | "oneOf", list()) if "anyOf" not in result:
                 result["anyOf"] = [_converted(below) for below in value]
-            case ("allOf", [only]):
-                result |= _converted(only)
-            case ("allOf", _):
-                raise _NotCompilable
+            case ("allOf", [only]) if schema.keys().isdisjoint(inner := _converted(only)):
+                result |= inner
+            case ("allOf" | "anyOf" | "oneOf", _):
+                raise _NotCompilable  # two of a kind can't be joined into one
             case ("items", _):
                 result[name] = _converted(value)
             case ("minItems", 0 | 1):
