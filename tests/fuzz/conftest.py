@@ -22,11 +22,11 @@ GROWTH_MAX = 64 * 1024 * 1024
 
 
 def answer(request: Request) -> Iterable[Step]:
-    """Answer as OpenAI would, whatever is in the request."""
+    """Answer as OpenAI would, whatever is in the request; cut, so that no schema in it is kept to or broken."""
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
     asked = json.loads(request.body, parse_int=float)
     if asked.get("stream") is not True or "completions" not in request.line:
-        choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+        choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "length"}
         return json_answer({"id": "1", "object": "any", "choices": [choice], "data": [], "usage": usage})
     chunk = {"id": "1", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "Hi"}}]}
     return event_stream(frame(chunk), frame({**chunk, "choices": [], "usage": usage}), frame("[DONE]"))

@@ -72,6 +72,10 @@ def test_its_models_are_known_by_its_place_or_its_dialect(
 ) -> None:
     install(site, "acme", {"acme": "acme:ADAPTER"}, {"acme": GOOD.format(dialect="acme")})
     gateway = start_gateway(providers={"acme": {"dialect": "acme"}})
+    until = time.monotonic() + PATIENCE
+    while "Ctrl-C" not in "".join(gateway.printed):  # the last word of what it prints at its start
+        assert time.monotonic() < until, gateway.printed
+        time.sleep(0.01)
     assert "any model of acme" in "".join(gateway.printed)
 
 
