@@ -8,25 +8,15 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-Bytes = Annotated[int, Meta(ge=1_024, le=2**31)]
-Name = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)",  # Python's $ would let a line break follow
-        max_length=128,
-        description="up to 128 letters, digits, dots, hyphens and underscores, the first a letter or a digit",
-    ),
-]
-File = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        description="a file that can be read; a relative name starts at the folder of the configuration",
-        extra={"file": True},
-    ),
-]
+from config.access import Admin, Issuer, Key
+from config.caching import CacheStore
+from config.facts import Facts
+from config.limits import CallLimits
+from config.routing import Model
+from config.state import State
+from config.telemetry import Telemetry
+from config.values import Bytes, Count, File, Name, Seconds, shown
+
 Operation = Literal["chat", "completions", "embeddings", "rerank", "messages", "count_tokens"]
 Quirk = Literal[
     "reasoning",
@@ -44,12 +34,6 @@ Quirk = Literal[
 ]
 """What else a provider of OpenAI's dialect does differently; docs/providers/any-openai-compatible.md says what is done
 about each."""
-
-
-def _shown(struct: Struct, secrets: tuple[str, ...]) -> list[tuple[str, Any]]:
-    """Fields for a `repr`, without what must not reach a log or a traceback."""
-    values = {name: getattr(struct, name) for name in struct.__struct_fields__}
-    return [(name, "<secret>" if value and name in secrets else value) for name, value in values.items()]
 
 
 class Timeouts(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -116,23 +100,6 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every provider gets; one that says some of its own gets the rest from here."""
     tls: ServerTls | None = None
     """Serve HTTPS with this certificate."""
-
-
-class Key(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A key that clients of the gateway may use. Only its SHA-256 is kept once the file is read."""
-
-    name: Name
-    """What logs and metrics call its holder."""
-    key: Annotated[str, Meta(min_length=8, max_length=512)]
-    """The key itself, or `sha256:` and the 64 hex digits of its digest."""
-    models: list[str] = field(default_factory=lambda: ["*"])
-    """Names it may ask for; `*` stands for any run of characters (`openai/*`)."""
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return _shown(self, ("key",))
-
-    def __repr__(self) -> str:
-        return f"Key({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 class Tls(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -212,28 +179,10 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the facts of a shipped row were read."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return _shown(self, ("api_key", "headers", "proxy", "options"))
+        return shown(self, ("api_key", "headers", "proxy", "options"))
 
     def __repr__(self) -> str:
         return f"Provider({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
-
-
-class Deployment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One model at one provider."""
-
-    provider: str
-    """A name of `providers`, or of a shipped row."""
-    model: Annotated[str, Meta(min_length=1)]
-    """The model as the provider calls it."""
-
-
-class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A name that clients ask for, and the deployments that answer it."""
-
-    deployments: Annotated[list[Deployment], Meta(min_length=1)]
-    """Where it runs."""
-    strategy: Literal["ordered"] = "ordered"
-    """`ordered`: the first that answers; the next after a fault that is not the client's."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -243,7 +192,21 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where and how the gateway listens."""
     keys: list[Key] = field(default_factory=list)
     """Who may use it. Without any it is open, and listens to this machine only."""
+    issuers: list[Issuer] = field(default_factory=list)
+    """Who else may: callers with tokens of these issuers."""
+    admin: Admin | None = None
+    """The admin API."""
+    limits: CallLimits = field(default_factory=CallLimits)
+    """What callers may use."""
     providers: dict[Name, Provider] = field(default_factory=dict)
     """Who answers, by the name that routes and logs use."""
     models: dict[str, Model] = field(default_factory=dict)
     """Without any, `provider/model` reaches every model of every provider; with some, only these names are served."""
+    facts: dict[str, Facts] = field(default_factory=dict)
+    """What is known of models, by `provider/model`, over what is shipped: prices, context, abilities."""
+    cache: CacheStore = field(default_factory=CacheStore)
+    """Where answers are kept that routes cache."""
+    state: State = field(default_factory=State)
+    """Redis, and the database of keys and usage."""
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    """Metrics, traces and logs."""

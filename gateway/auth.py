@@ -6,7 +6,8 @@ import re
 
 from adapters.wire.body import Body
 from adapters.wire.errors import Forbidden, Unauthorized
-from config.schema import Key
+from config.access import Key
+from config.limits import Limit
 
 _DIGEST_PREFIX = "sha256:"
 
@@ -14,10 +15,25 @@ _DIGEST_PREFIX = "sha256:"
 class Caller:
     """The identity behind a key, and the models it may ask for."""
 
-    __slots__ = ("_allowed", "_patterns", "name")
+    __slots__ = ("_allowed", "_patterns", "limit", "name", "organisation", "owner", "team")
 
-    def __init__(self, name: str, models: list[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        models: list[str],
+        *,
+        owner: str | None = None,
+        team: str | None = None,
+        organisation: str | None = None,
+        limit: Limit | None = None,
+    ) -> None:
         self.name = name
+        self.owner = owner or name
+        """Whose caches and stored things are used."""
+        self.team = team
+        self.organisation = organisation
+        self.limit = limit
+        """What the key itself may use."""
         self._patterns = tuple(re.compile(re.escape(model).replace(r"\*", ".*"), re.DOTALL) for model in models)
         self._allowed = "*" in models
 
@@ -57,7 +73,7 @@ class Keyring:
         self._callers: dict[bytes, list[tuple[bytes, Caller]]] = {}
         for key in keys:
             digest = _digest_of(key.key)
-            self._callers.setdefault(digest[:2], []).append((digest, Caller(key.name, key.models)))
+            self._callers.setdefault(digest[:2], []).append((digest, _caller(key)))
 
     def identify(self, headers: dict[bytes, bytes]) -> Caller:
         """The caller that a request's headers name.
@@ -81,6 +97,10 @@ class Keyring:
             "Incorrect API key provided. Ask whoever runs this gateway for one.",
             headers=((b"www-authenticate", b"Bearer"),),
         )
+
+
+def _caller(key: Key) -> Caller:
+    return Caller(key.name, key.models, owner=key.owner, team=key.team, organisation=key.organisation, limit=key.limit)
 
 
 def _presented(headers: dict[bytes, bytes]) -> bytes | None:

@@ -39,7 +39,11 @@ async def in_batches(attempt: Attempt, call: Call, parts: list[Body]) -> Reply:
 
 def _part_of(call: Call, body: Body) -> Call:
     body.on_unsupported = call.body.on_unsupported
-    return Call(call.operation, call.request_id, call.caller, body, call.client_headers, call.received)
+    part = Call(call.operation, call.request_id, call.caller, body, call.client_headers, call.received)
+    part.route = call.route
+    part.deadline = call.deadline
+    part.attempts = call.attempts
+    return part
 
 
 def _sum(usages: list[Usage | None]) -> Usage | None:

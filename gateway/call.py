@@ -3,7 +3,7 @@
 import itertools
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from adapters.inference.contract import StreamDecoder, Target
 from adapters.wire.body import Body
@@ -13,24 +13,66 @@ from config.schema import Operation
 
 if TYPE_CHECKING:
     from gateway.auth import Caller
+    from gateway.route import Route
     from gateway.upstream.pool import Response
 
 
+Cause: TypeAlias = Literal["first", "retry", "fallback", "hedge", "continuation", "mirror", "refresh"]
+"""Why an attempt was made."""
+
 _GENERATING = frozenset({"chat", "completions", "messages"})
+
+
+class Attempt:
+    """One try to have a call answered by one target."""
+
+    __slots__ = ("began", "cause", "dropped", "ended", "error", "first", "id", "status", "target", "usage")
+
+    def __init__(self, id: bytes, target: Target, cause: Cause, began: float) -> None:
+        self.id = id
+        """Of this attempt alone, whatever ids clients send."""
+        self.target = target
+        self.cause = cause
+        self.began = began
+        """On the loop's clock, as the other times."""
+        self.first = 0.0
+        """When the answer, or its first content, was there; 0 before."""
+        self.ended = 0.0
+        """0 while it is under way."""
+        self.status = 0
+        """What the target answered; 0 for nothing, 499 where the client or the gateway ended it."""
+        self.error: str | None = None
+        """The code of what went wrong."""
+        self.usage: Usage | None = None
+        """None where nothing was told, or where the target did no work."""
+        self.dropped: tuple[str, ...] = ()
+        """Parameters that it was not asked with, as in `x-isthmus-dropped`."""
+
+    def fail(self, fault: BaseException, now: float) -> None:
+        """It ends without an answer."""
+        self.ended = now
+        if isinstance(fault, GatewayError):
+            self.error = fault.code or fault.type
+        else:
+            self.status = 499
 
 
 class Call:
     """One client request in flight, from the door to the final accounting."""
 
     __slots__ = (
+        "attempts",
         "body",
+        "cache",
         "caller",
         "client_headers",
+        "deadline",
         "error",
         "on_close",
         "operation",
         "received",
         "request_id",
+        "route",
         "status",
         "target",
         "transcript",
@@ -55,7 +97,16 @@ class Call:
         """When the request came in, on the loop's clock."""
         self.target: Target | None = None
         """The target of the last attempt."""
+        self.route: Route | None = None
+        """Set before any layer that depends on it."""
+        self.deadline: float | None = None
+        """When the call must be over, on the loop's clock; None for never."""
+        self.attempts: list[Attempt] = []
+        """In the order in which they began. None where the cache answered."""
+        self.cache: str | None = None
+        """hit, miss, stale, bypass or joined; None where the route caches nothing."""
         self.usage: Usage | None = None
+        """What the client was told, or would have been."""
         self.status = 0
         """What the client was told; 499 where it left before."""
         self.error: str | None = None
@@ -63,6 +114,13 @@ class Call:
         self.transcript: list[bytes] = []
         """What a stream has sent, kept until its usage is known and bounded by the relay."""
         self.on_close: list[Callable[[Call], None]] = []
+
+    def begin(self, target: Target, cause: Cause, now: float) -> Attempt:
+        """A new attempt."""
+        self.target = target
+        attempt = Attempt(b"att_%b%012x" % (_process_id, next(_count)), target, cause, now)
+        self.attempts.append(attempt)
+        return attempt
 
     @property
     def generates(self) -> bool:
@@ -78,7 +136,7 @@ class Call:
 class Stream:
     """An answer under way: what came first, and where the rest comes from."""
 
-    __slots__ = ("decoder", "error_frame", "first", "response")
+    __slots__ = ("attempt", "decoder", "error_frame", "first", "response")
 
     def __init__(
         self,
@@ -86,7 +144,10 @@ class Stream:
         decoder: StreamDecoder,
         response: "Response",
         error_frame: Callable[[GatewayError], bytes],
+        attempt: Attempt | None = None,
     ) -> None:
+        self.attempt = attempt
+        """The attempt that it ends; None where it does not come from a target."""
         self.first = first
         self.decoder = decoder
         self.response = response

@@ -1,5 +1,6 @@
 """One attempt: encode for this target, send, explain or decode, and look at the first bytes of a stream."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeAlias
@@ -9,7 +10,7 @@ from adapters.wire.embeddings import split_inputs
 from adapters.wire.errors import BadRequest, GatewayError, UpstreamError, UpstreamUnreachable
 from adapters.wire.usage import Usage
 from gateway.batches import in_batches
-from gateway.call import Call, Reply, Stream
+from gateway.call import Attempt, Call, Cause, Reply, Stream
 from gateway.provider import Provider
 from gateway.upstream.pool import Response
 
@@ -36,8 +37,8 @@ class Dispatch:
         self._providers = providers
         self._count = count
 
-    def attempt(self, call: Call, target: Target) -> Awaitable[Reply]:
-        """Ask one target.
+    def attempt(self, call: Call, target: Target, cause: Cause = "first") -> Awaitable[Reply]:
+        """Ask one target; what becomes of it stands in the call's attempts, a stream's from its end on.
 
         Raises the provider's error as UpstreamError, and BadRequest for what the target can't be asked.
         """
@@ -53,8 +54,8 @@ class Dispatch:
         if call.operation == "embeddings" and (most := codec.most_inputs(target)) is not None:
             parts = split_inputs(call.body, most)
             if len(parts) > 1:
-                return in_batches(lambda part: _ask(part, target, provider, codec, self._count), call, parts)
-        return _ask(call, target, provider, codec, self._count)
+                return in_batches(lambda part: self._ask(part, target, provider, codec, cause), call, parts)
+        return self._ask(call, target, provider, codec, cause)
 
     async def _estimate(self, call: Call, target: Target, messages: Codec) -> Reply:
         """The tokens of a Messages request, counted here: the provider has no operation for it."""
@@ -66,40 +67,51 @@ class Dispatch:
         headers = [*_headers(call, target, ()), (b"x-isthmus-estimated", b"input_tokens"), *_json(body)]
         return Reply(200, headers, body)
 
-
-async def _ask(call: Call, target: Target, provider: Provider, codec: Codec, count: Count) -> Reply:
-    encoded = codec.encode(call.body, target)
-    try:
-        response = await provider.send(call, codec, target, encoded)
+    async def _ask(self, call: Call, target: Target, provider: Provider, codec: Codec, cause: Cause) -> Reply:
+        encoded = codec.encode(call.body, target)
+        now = asyncio.get_running_loop().time
+        attempt = call.begin(target, cause, now())
+        attempt.dropped = encoded.dropped
         try:
-            reply = await _reply(call, target, provider, codec, response, count)
+            response = await provider.send(call, codec, target, encoded)
+            try:
+                attempt.status = response.status
+                reply = await _reply(call, attempt, provider, codec, response, self._count)
+            except BaseException as error:
+                response.close()
+                if isinstance(error, GatewayError):
+                    error.headers = (*error.headers, *_headers(call, target, response.headers))
+                raise
+        except UpstreamUnreachable as fault:
+            attempt.fail(fault, now())
+            raise provider.judge(fault) from None
         except BaseException as error:
-            response.close()
-            if isinstance(error, GatewayError):
-                error.headers = (*error.headers, *_headers(call, target, response.headers))
+            attempt.fail(error, now())
             raise
-    except UpstreamUnreachable as fault:
-        raise provider.judge(fault) from None
-    if encoded.dropped:
-        reply.headers.append((b"x-isthmus-dropped", _header_value(encoded.dropped)))
-    return reply
+        attempt.first = now()
+        if reply.stream is None:
+            attempt.ended = attempt.first
+        if encoded.dropped:
+            reply.headers.append((b"x-isthmus-dropped", _header_value(encoded.dropped)))
+        return reply
 
 
 async def _reply(
-    call: Call, target: Target, provider: Provider, codec: Codec, response: Response, count: Count
+    call: Call, attempt: Attempt, provider: Provider, codec: Codec, response: Response, count: Count
 ) -> Reply:
+    target = attempt.target
     if response.status > 299:
         raise provider.explain(response.status, response.headers, await response.read())
     if not (call.body.stream and call.generates):
         raw = await response.read()
         response.close()
         answer = codec.decode(raw, target, call.body)
-        call.usage = answer.usage
+        call.usage = attempt.usage = answer.usage
         body = answer.body
         if answer.usage is None and call.generates:
             call.transcript.append(b"data: %b\n\n" % body.replace(b"\n", b" "))  # to be counted as a stream is
             if answer.with_usage is not None:
-                call.usage = await count(call)
+                call.usage = attempt.usage = await count(call)
                 body = answer.with_usage(call.usage)
         headers = _headers(call, target, response.headers)
         headers += _json(body)
@@ -113,7 +125,7 @@ async def _reply(
         raise decoder.error
     headers = _headers(call, target, response.headers)
     headers += _STREAM_HEADERS
-    return Reply(200, headers, stream=Stream(first, decoder, response, codec.stream_error))
+    return Reply(200, headers, stream=Stream(first, decoder, response, codec.stream_error, attempt))
 
 
 async def _first_frames(response: Response, decoder: StreamDecoder) -> bytes:

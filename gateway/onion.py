@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters.inference.contract import Adapter
 from adapters.inference.registry import find
@@ -19,10 +20,16 @@ from gateway.catalogue import Catalogue
 from gateway.dispatch import Dispatch
 from gateway.layers.limits import Limits
 from gateway.layers.telemetry import Telemetry
+from gateway.observe.counters import Counters
 from gateway.provider import Provider
+from gateway.routing.choice import Choice
 from gateway.routing.router import Router
 from gateway.routing.routes import Routes
 from gateway.state.in_flight import InFlight
+from gateway.state.records.contract import Records
+
+if TYPE_CHECKING:
+    from gateway.state.redis import Redis
 
 log = logging.getLogger("isthmus.onion")
 
@@ -76,6 +83,12 @@ class Surroundings:
     run_dir: Path
     count: Callable[[Call], Awaitable[Usage]]
     """Counts the tokens of a call whose provider does not tell them."""
+    counters: Counters
+    """What happened how often: rooms that have something to tell count it here."""
+    redis: "Redis | None" = None
+    """Where workers and replicas share what they know."""
+    records: Records | None = None
+    """The database of keys and usage."""
 
 
 def build(config: Config, around: Surroundings, before: Onion | None = None) -> Onion:
@@ -85,9 +98,9 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     """
     providers = _providers(config, around.run_dir, before)
     routes = Routes(config, lambda name: providers[name].options)
-    handler: Handler = Router(routes, Dispatch(providers, around.count))
+    handler: Handler = Router(Dispatch(providers, around.count))
     handler = Limits(handler, around.in_flight, config.server.limits.concurrent_requests)
-    handler = Telemetry(handler, around.sinks)
+    handler = Telemetry(Choice(handler, routes), around.sinks)
     return Onion(config, Keyring(config.keys), providers, routes, Catalogue(providers), handler, Running())
 
 

@@ -37,6 +37,12 @@ async def relay(call: Call, reply: Reply, send: Send, count: Count) -> None:
     finally:
         stream.response.close()
         call.usage = stream.decoder.usage or call.usage
+        if (attempt := stream.attempt) is not None:
+            attempt.ended = asyncio.get_running_loop().time()
+            attempt.usage = call.usage
+            attempt.error = call.error
+            if call.status == 499:
+                attempt.status = 499
     await send({"type": "http.response.body", "body": tail})
 
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -15,11 +16,15 @@ from config.mistakes import ConfigError
 from config.schema import Config
 from gateway.app import App
 from gateway.observe.counter import Counter
+from gateway.observe.counters import Counters
 from gateway.observe.log import log_request
 from gateway.observe.usage import UsageTotals
 from gateway.onion import Live, Surroundings, build
 from gateway.server.listener import Listener
 from gateway.state.in_flight import InFlight
+
+if TYPE_CHECKING:
+    from gateway.state.redis import Redis
 
 log = logging.getLogger("isthmus.serve")
 
@@ -52,7 +57,9 @@ async def _serve(worker: Worker) -> None:
     counter = Counter()
     usage = UsageTotals(counter)
     sinks = (usage, log_request) if config.server.request_log else (usage,)
-    around = Surroundings(worker.in_flight, sinks, worker.run_dir, counter.usage_of)
+    counters = Counters()
+    redis = _redis(config, counters)
+    around = Surroundings(worker.in_flight, sinks, worker.run_dir, counter.usage_of, counters, redis)
     live = Live(build(config, around), around)
     app = App(live)
     listener = Listener(app, config.server.limits, config.server.tls)
@@ -73,6 +80,17 @@ async def _serve(worker: Worker) -> None:
     await live.close()
     await usage.close()
     await counter.close()
+    if redis is not None:
+        await redis.close()
+
+
+def _redis(config: Config, counters: Counters) -> "Redis | None":
+    """The configured Redis; its client costs time and memory that nobody else should pay."""
+    if config.state.redis is None:
+        return None
+    from gateway.state.redis import Redis
+
+    return Redis(config.state.redis, counters)
 
 
 def _settle_garbage_collector() -> None:

@@ -6,21 +6,21 @@ from collections.abc import Awaitable
 from adapters.wire.errors import GatewayError
 from gateway.call import Call, Reply
 from gateway.dispatch import Dispatch
-from gateway.routing.routes import Route, Routes
+from gateway.route import Route
 
 log = logging.getLogger("isthmus.router")
 
 
 class Router:
-    """Finds a call's route and tries its targets in order, until the first byte is out."""
+    """Tries the targets of a call's route in order, until the first byte is out."""
 
-    def __init__(self, routes: Routes, dispatch: Dispatch) -> None:
-        self._routes = routes
+    def __init__(self, dispatch: Dispatch) -> None:
         self._attempt = dispatch.attempt
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
         """Answer a call. Raises the last target's error when none answers."""
-        route = self._routes.find(call.body.model)
+        route = call.route
+        assert route is not None  # noqa: S101 - chosen before any layer that needs it
         if len(route.targets) == 1:
             return self._attempt(call, route.targets[0])
         return self._first_answer(call, route)

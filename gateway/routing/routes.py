@@ -1,4 +1,4 @@
-"""Names that clients ask for, to the targets that can answer."""
+"""Names that clients ask for, to the routes that can answer."""
 
 import difflib
 from collections import OrderedDict
@@ -9,20 +9,15 @@ from msgspec import Raw
 
 from adapters.inference.contract import Target
 from adapters.wire.errors import UnknownModel
+from config.facts import Facts, find_facts
+from config.routing import Deployment, Model, Retry
 from config.schema import Config
+from gateway.route import Route
 
 _DIRECT_MAX = 1_024
 _COMPARED_MAX = 100
-
-
-class Route:
-    """A name, and its targets in the order in which they are tried."""
-
-    __slots__ = ("name", "targets")
-
-    def __init__(self, name: str, targets: tuple[Target, ...]) -> None:
-        self.name = name
-        self.targets = targets
+_ASK_ONCE = Retry(attempts=1)
+"""Whoever asks a provider directly has its own answer, whatever that is."""
 
 
 class Routes:
@@ -31,10 +26,8 @@ class Routes:
     def __init__(self, config: Config, options_of: Callable[[str], object]) -> None:
         self._providers = config.providers
         self._options_of = options_of
-        self._routes = {
-            name: Route(name, tuple(self._target(d.provider, d.model) for d in model.deployments))
-            for name, model in config.models.items()
-        }
+        self._own_facts = config.facts
+        self._routes = {name: self._route(name, model) for name, model in config.models.items()}
         self._direct: OrderedDict[str, Route] = OrderedDict()
 
     @property
@@ -50,7 +43,8 @@ class Routes:
         provider, slash, model = name.partition("/")
         if self._routes or not slash or not model or provider not in self._providers:
             raise UnknownModel(self.unknown(name), param="model")
-        route = self._direct[name] = Route(name, (self._target(provider, model),))
+        settings = Model(deployments=[Deployment(provider=provider, model=model)], retry=_ASK_ONCE)
+        route = self._direct[name] = self._route(name, settings)
         if len(self._direct) > _DIRECT_MAX:
             self._direct.popitem(last=False)
         return route
@@ -60,6 +54,19 @@ class Routes:
         if len(self._routes) <= _COMPARED_MAX:
             return list(self._routes)
         return [route for route in self._routes if route[:1] == name[:1]][:_COMPARED_MAX]
+
+    def _route(self, name: str, settings: Model) -> Route:
+        deployments = settings.deployments
+        return Route(
+            name,
+            settings,
+            tuple(self._target(each.provider, each.model) for each in deployments),
+            tuple(self._facts(each.provider, each.model) for each in deployments),
+        )
+
+    def _facts(self, provider: str, model: str) -> Facts | None:
+        row = self._providers[provider].extends or provider
+        return find_facts(provider, model, self._own_facts) or find_facts(row, model, {})
 
     def _target(self, provider: str, model: str) -> Target:
         settings = self._providers[provider]

@@ -16,7 +16,7 @@ from tests.config.loading import OPTION_TYPES
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "isthmus.example.yaml"
 TEXT = EXAMPLE.read_text()
-EVERYTHING = re.sub(r"^( +)#", r"\1", TEXT, flags=re.MULTILINE)
+EVERYTHING = re.sub(r"^(?:( +)#|#(?=[a-z]|  ))", lambda start: start[1] or "", TEXT, flags=re.MULTILINE)
 """The example with its options that are off turned on."""
 ENVIRON = {name: f"value-of-{name}" for name in re.findall(r"\$\{(\w+)\}", TEXT)} | {
     "OPENAI_API_KEY": "k",

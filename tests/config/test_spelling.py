@@ -1,5 +1,6 @@
 import pytest
 
+from config.schema import Config
 from tests.config.loading import mistake, mistakes
 
 MODEL = "{providers: {local: {}}, models: {m: %s}}"
@@ -33,7 +34,7 @@ def test_a_slip_is_one_mistake_with_the_right_spelling(text: str, path: str, mea
 
 def test_a_name_like_nothing_lists_what_there_is() -> None:
     only = mistake("{providers: {local: {}}, zzz: 1}")
-    assert (only.found, only.nearest, only.allowed) == ("zzz", None, "server, keys, providers, models")
+    assert (only.found, only.nearest, only.allowed) == ("zzz", None, ", ".join(Config.__struct_fields__))
 
 
 def test_a_misspelled_field_does_not_replace_the_right_one() -> None:

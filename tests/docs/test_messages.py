@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from adapters.messages.errors import type_of
-from config.schema import Model
+from config.routing import Model
 from tests.conftest import StartGateway
 from tests.upstream import Upstream
 

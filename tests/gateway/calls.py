@@ -14,6 +14,7 @@ from adapters.wire.usage import Usage
 from config.schema import Operation, Provider
 from gateway.auth import ANYBODY, Caller
 from gateway.call import Call
+from gateway.observe.counters import Counters
 from gateway.onion import Surroundings
 from gateway.state.in_flight import InFlight
 
@@ -35,4 +36,4 @@ def surroundings(*sinks: Callable[[Call], None]) -> Surroundings:
     async def count(call: Call) -> Usage:
         return Usage(estimated=True)
 
-    return Surroundings(InFlight(), sinks, Path(), count)
+    return Surroundings(InFlight(), sinks, Path(), count, Counters())

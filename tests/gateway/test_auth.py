@@ -8,7 +8,7 @@ import pytest
 
 from adapters.wire.body import parse
 from adapters.wire.errors import Forbidden, Unauthorized
-from config.schema import Key
+from config.access import Key
 from gateway import auth
 from gateway.auth import ANYBODY, Caller, Keyring
 

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.wire.errors import Unauthorized
-from config.schema import Config, Deployment, Key, Limits, Model, Provider, Server
+from config.access import Key
+from config.routing import Deployment, Model
+from config.schema import Config, Limits, Provider, Server
 from gateway.call import Call
 from gateway.onion import Live, build
 from tests.gateway.calls import a_call, surroundings

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct, field
 
 from adapters.inference.local.weights import PACKAGED
-from config.schema import Count, Seconds
+from config.values import Count, Seconds
 
 Kind: TypeAlias = Literal["chat", "embeddings"]
 Pooling: TypeAlias = Literal["mean", "cls", "last"]

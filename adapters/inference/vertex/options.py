@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from config.schema import File
+from config.values import File
 
 Word = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9.:_-]+$(?!\n)", description="letters, digits, dots, colons and hyphens")

@@ -7,7 +7,8 @@ import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from config.schema import Config, Key
+from config.access import Key
+from config.schema import Config
 from gateway.api.openapi import description
 from gateway.app import _DOORS, App
 from gateway.onion import Live, build

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from adapters.wire.usage import Usage
-from config.schema import Key
+from config.access import Key
 from gateway.auth import Keyring
 from gateway.observe.log import configure, log_request
 from tests.gateway.calls import a_call, a_target

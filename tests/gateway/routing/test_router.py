@@ -14,9 +14,11 @@ from adapters.wire.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from config.schema import Config, Deployment, Model, Provider
+from config.routing import Deployment, Model
+from config.schema import Config, Provider
 from gateway.call import Call, Reply
 from gateway.dispatch import Dispatch
+from gateway.routing.choice import Choice
 from gateway.routing.router import Router
 from gateway.routing.routes import Routes
 from tests.gateway.calls import a_call
@@ -45,8 +47,8 @@ class Attempts:
         return Reply(200, [])
 
 
-def router(attempts: Attempts) -> Router:
-    return Router(Routes(CONFIG, lambda name: NoOptions()), cast(Dispatch, attempts))
+def router(attempts: Attempts) -> Choice:
+    return Choice(Router(cast(Dispatch, attempts)), Routes(CONFIG, lambda name: NoOptions()))
 
 
 async def test_the_first_target_that_answers_is_the_last_that_is_asked() -> None:

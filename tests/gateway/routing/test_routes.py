@@ -4,7 +4,8 @@ import pytest
 
 from adapters.inference.contract import NoOptions
 from adapters.wire.errors import UnknownModel
-from config.schema import Config, Deployment, Model, Provider
+from config.routing import Deployment, Model
+from config.schema import Config, Provider
 from gateway.routing.routes import Routes
 
 PROVIDERS = {"groq": Provider(base_url="http://groq/v1"), "lab": Provider(base_url="http://lab/v1")}

@@ -1,0 +1,22 @@
+"""A route: a name that clients ask for, with what answers it and how."""
+
+from adapters.inference.contract import Target
+from config.facts import Facts
+from config.routing import Deployment, Model
+
+
+class Route:
+    """A name, and its targets in the order in which the configuration lists them."""
+
+    __slots__ = ("deployments", "facts", "name", "settings", "targets")
+
+    def __init__(
+        self, name: str, settings: Model, targets: tuple[Target, ...], facts: tuple[Facts | None, ...]
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.targets = targets
+        self.deployments: tuple[Deployment, ...] = tuple(settings.deployments)
+        """Of the same index as their targets."""
+        self.facts = facts
+        """The same."""
