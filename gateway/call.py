@@ -68,6 +68,7 @@ class Call:
         "client_headers",
         "deadline",
         "error",
+        "fingerprint",
         "on_close",
         "operation",
         "received",
@@ -105,6 +106,8 @@ class Call:
         """In the order in which they began. None where the cache answered."""
         self.cache: str | None = None
         """hit, miss, stale, bypass or joined; None where the route caches nothing."""
+        self.fingerprint: bytes | None = None
+        """What it asks, as a digest; None until somebody wants to know: see fingerprint.py."""
         self.usage: Usage | None = None
         """What the client was told, or would have been."""
         self.status = 0

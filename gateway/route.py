@@ -8,7 +8,7 @@ from config.routing import Deployment, Model
 class Route:
     """A name, and its targets in the order in which the configuration lists them."""
 
-    __slots__ = ("deployments", "facts", "name", "settings", "targets")
+    __slots__ = ("deployments", "facts", "forwarded", "identity", "name", "settings", "targets")
 
     def __init__(
         self, name: str, settings: Model, targets: tuple[Target, ...], facts: tuple[Facts | None, ...]
@@ -20,3 +20,7 @@ class Route:
         """Of the same index as their targets."""
         self.facts = facts
         """The same."""
+        self.identity = b""
+        """What of it decides answers, as a digest; empty until somebody wants to know: see fingerprint.py."""
+        self.forwarded: tuple[bytes, ...] = ()
+        """Headers of the client that go on to a provider of it; known with `identity`."""

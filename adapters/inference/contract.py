@@ -23,6 +23,8 @@ from config.schema import Operation, Provider
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 """Name in lower case and value, as on the wire."""
 
+ANSWERS_VERSION = 1
+"""Raise it when an adapter answers the same request differently than before: what caches hold no longer counts."""
 
 NO_FIELDS: Fields = {}
 

@@ -1,0 +1,111 @@
+"""What a call asks, as a digest: two calls with the same one may have the same answer.
+
+Everything counts unless it is known not to: the fields of the request but for a list, who shares answers, the
+operation, the route and what its providers are, and what the client says in headers that changes the answer.
+White space, the spelling of numbers and of characters, and the order of keys do not count. Inside tools, schemas
+and fields that nobody here knows the order of keys does: a model writes a schema's members in their order.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+from msgspec import Raw, structs
+
+from adapters.inference.contract import ANSWERS_VERSION
+from config.caching import Cache
+from gateway.auth import Caller
+from gateway.call import Call
+from gateway.route import Route
+
+_IRRELEVANT = frozenset({"user", "metadata", "stream", "stream_options"})
+"""Fields that do not change what the answer says."""
+_UNORDERED = frozenset({"messages", "system", "tool_choice", "logit_bias", "thinking", "reasoning", "prediction"})
+"""Fields in which the order of keys says nothing."""
+_HOW_IT_IS_REACHED = ("api_key", "timeouts", "connections", "queue", "tls", "proxy", "docs")
+"""Settings of a provider that do not change what it answers."""
+_CACHE = Cache()
+
+_encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="deterministic").encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def fingerprint(call: Call) -> bytes:
+    """The digest of a call whose route is known; worked out once."""
+    known = call.fingerprint
+    if known is None:
+        known = call.fingerprint = digest(call, call.body.fields)
+    return known
+
+
+def digest(call: Call, fields: dict[str, Raw]) -> bytes:
+    """The digest of a call with these fields instead of its own."""
+    route = call.route
+    assert route is not None  # noqa: S101 - chosen before any layer that needs it
+    settings = route.settings.cache or _CACHE
+    if not route.identity:
+        _look_at(route)
+    headers = call.client_headers
+    around = (
+        _sharers(call.caller, settings),
+        call.operation,
+        route.identity,
+        call.body.on_unsupported,
+        [headers.get(name) for name in route.forwarded],
+    )
+    asked = {name: value for name, value in fields.items() if name not in _IRRELEVANT}
+    for name in settings.ignore:
+        asked.pop(name, None)
+    return hashlib.sha256(_encode(around) + b"\n" + _canonical(asked)).digest()
+
+
+def _sharers(caller: Caller, settings: Cache) -> tuple[str, str]:
+    """Whose answers a caller is given; without a team, its owner's."""
+    match settings.scope:
+        case "key":
+            return "key", caller.name
+        case "team" if caller.team is not None:
+            return "team", caller.team
+        case "everybody":
+            return "everybody", ""
+    return "owner", caller.owner
+
+
+def _look_at(route: Route) -> None:
+    """Work out what of a route decides its answers."""
+    providers = []
+    forwarded: set[bytes] = set()
+    for target in route.targets:
+        settings = structs.asdict(target.settings)
+        for name in _HOW_IT_IS_REACHED:
+            del settings[name]
+        forwarded.update(name.lower().encode() for name in target.settings.forward_headers)
+        providers.append((target.provider, target.model, settings))
+    said = _encode_sorted((ANSWERS_VERSION, route.name, providers))
+    route.identity = hashlib.sha256(said).digest()
+    route.forwarded = tuple(sorted(forwarded))
+
+
+def _canonical(asked: dict[str, Raw]) -> bytes:
+    """One way to write a request down.
+
+    Written anew it is what came, unless it has white space, other spellings, or a key twice: only then it is looked
+    at more closely.
+    """
+    written = _encode(asked)
+    try:
+        values = _decode(written)
+        if _encode(values) == written:
+            return _encode_sorted({name: values[name] if name in _UNORDERED else asked[name] for name in asked})
+        json.loads(written, object_pairs_hook=_refuse_repeated_keys)
+        plain = {name: value if name in _UNORDERED else Raw(_encode(value)) for name, value in values.items()}
+        return _encode_sorted(plain)
+    except (msgspec.DecodeError, ValueError, RecursionError, OverflowError):
+        return b"\n" + written  # readers may differ on what it says: equal to nothing but itself
+
+
+def _refuse_repeated_keys(members: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError("a key stands twice")
