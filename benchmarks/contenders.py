@@ -11,6 +11,8 @@ from typing import NamedTuple
 from benchmarks.harness import BUILD, HERE
 from benchmarks.scenarios import KEY
 
+REDIS_PORT = 18_999
+"""Where the Redis listens of those that need one."""
 VENVS = BUILD / ".venvs"
 """Hidden, so that type checkers and the like pass it by."""
 
@@ -69,6 +71,7 @@ class Contender:
             "@METRICS_PORT@": str(ports.metrics),
             "@UPSTREAM_PORT@": str(ports.upstream),
             "@FOLDER@": str(folder),
+            "@REDIS_PORT@": str(REDIS_PORT),
             "@KEY@": KEY,
             "@CONFIG@": str(folder / self.config) if self.config else "",
         }
@@ -140,6 +143,15 @@ ISTHMUS = Contender(
     hint="pip install -e . in the virtual environment that runs this",
     imports="gateway.app",
 )
+
+
+def _variant(name: str, title: str) -> Contender:
+    return Contender(name, title, "isthmus", ("serve", "--config", "@CONFIG@"), config=f"{name}.yaml")
+
+
+BARE = _variant("isthmus-bare", "no keys, no limits, no cache, no metrics")
+FEATURES = _variant("isthmus-features", "keys, limits, an exact cache in memory, metrics")
+REDIS = _variant("isthmus-redis", "the same with the cache in Redis")
 
 ALL = (DIRECT, NGINX, ENVOY, ISTHMUS, VLLM_ROUTER, SMG, LITELLM)
 BY_NAME = {contender.name: contender for contender in ALL}

@@ -34,6 +34,8 @@ class Scenario:
     """Requests a second at most."""
     cancel_after: int | None = None
     """Bytes of body after which the client leaves."""
+    vary: str | None = None
+    """Digits in the body that are another number in each request."""
 
     @property
     def payload(self) -> bytes:
@@ -61,6 +63,7 @@ class Scenario:
             "--min-bytes": self.min_bytes,
             "--rate": self.rate,
             "--cancel-after": self.cancel_after,
+            "--vary": self.vary,
         }
         return [text for option, value in values.items() if value is not None for text in (option, str(value))]
 
@@ -107,6 +110,16 @@ CANCELLED = Scenario(
     0,
     cancel_after=64,
     warmup=0,
+)
+_NUMBER = "0000000000"
+VARIED = Scenario(
+    "varied",
+    "chat completion, no two alike",
+    _CHAT,
+    _chat(f"What is isthmus {_NUMBER}?"),
+    _ANSWER_END,
+    500,
+    vary=_NUMBER,
 )
 
 MEASURED = (UNARY, STREAM, PACED, QUIET, EMBEDDINGS, LONG_PROMPT)

@@ -7,6 +7,7 @@
  *   --min-bytes N          an answer with a shorter body is an error
  *   --rate R               no more than R requests a second in all
  *   --cancel-after BYTES   close the socket once that much of the body is in; this is then the success
+ *   --vary DIGITS          where DIGITS stand in the request, every request has a number of its own instead
  *
  * Prints one JSON object. Frames that carry "@<CLOCK_MONOTONIC ns>@" are reported as `delay_us`, arrival minus that time.
  * Answers and frames of the first --warmup seconds, and answers that come within half a second after the end, count in
@@ -50,6 +51,8 @@ static struct {
     unsigned long long count, cancel_after, min_bytes;
     const char *marker;
     struct buffer request;
+    const char *vary;
+    char *varied; /* where in the request */
 } options = {.port = 18080, .connections = 64, .duration = 5, .count = ~0ull};
 
 static struct {
@@ -94,7 +97,16 @@ static void connection_flush(struct connection *connection) {
     watch(connection, connection->sent < options.request.length);
 }
 
+/* Counts up the digits that make a request unlike every other. */
+static void request_vary(void) {
+    for (char *digit = options.varied + strlen(options.vary) - 1; digit >= options.varied; digit--) {
+        if (++*digit <= '9') return;
+        *digit = '0';
+    }
+}
+
 static void request_start(struct connection *connection, uint64_t now) {
+    if (options.varied) request_vary();
     message_reset(&connection->answer);
     connection->sent = connection->scanned = 0;
     connection->waiting = true;
@@ -292,7 +304,7 @@ static bool read_options(int argc, char **argv) {
     static const struct option names[] = {
         {"port", 1, 0, 'p'},     {"connections", 1, 0, 'c'}, {"duration", 1, 0, 'd'},     {"warmup", 1, 0, 'w'},
         {"count", 1, 0, 'n'},    {"request", 1, 0, 'q'},     {"marker", 1, 0, 'm'},       {"min-bytes", 1, 0, 'b'},
-        {"rate", 1, 0, 'r'},     {"cancel-after", 1, 0, 'x'}, {0, 0, 0, 0}};
+        {"rate", 1, 0, 'r'},     {"cancel-after", 1, 0, 'x'}, {"vary", 1, 0, 'v'},         {0, 0, 0, 0}};
     for (int option; (option = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (option) {
         case 'p': options.port = atoi(optarg); break;
@@ -305,8 +317,13 @@ static bool read_options(int argc, char **argv) {
         case 'b': options.min_bytes = strtoull(optarg, NULL, 10); break;
         case 'r': options.rate = atof(optarg); break;
         case 'x': options.cancel_after = strtoull(optarg, NULL, 10); break;
+        case 'v': options.vary = optarg; break;
         default: return false;
         }
+    }
+    if (options.vary) {
+        options.varied = memmem(options.request.data, options.request.length, options.vary, strlen(options.vary));
+        if (!options.varied) return false;
     }
     return options.request.length && options.connections > 0;
 }
