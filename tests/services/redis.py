@@ -347,7 +347,7 @@ def _sentinel(folder: Path, master: int) -> Iterator[int]:
 
 def _knows_replica(sentinel: redis.Redis) -> bool:
     try:
-        return bool(sentinel.execute_command("SENTINEL", "REPLICAS", "main"))
+        return bool(cast(Any, sentinel).execute_command("SENTINEL", "REPLICAS", "main"))
     except redis.RedisError:
         return False
 
