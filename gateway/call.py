@@ -13,6 +13,7 @@ from config.schema import Operation
 
 if TYPE_CHECKING:
     from gateway.auth import Caller
+    from gateway.observe.trace import Trace
     from gateway.route import Route
     from gateway.upstream.pool import Response
 
@@ -26,7 +27,19 @@ _GENERATING = frozenset({"chat", "completions", "messages"})
 class Attempt:
     """One try to have a call answered by one target."""
 
-    __slots__ = ("began", "cause", "dropped", "ended", "error", "first", "id", "status", "target", "usage")
+    __slots__ = (
+        "began",
+        "cause",
+        "dropped",
+        "ended",
+        "error",
+        "first",
+        "id",
+        "retry_after",
+        "status",
+        "target",
+        "usage",
+    )
 
     def __init__(self, id: bytes, target: Target, cause: Cause, began: float) -> None:
         self.id = id
@@ -43,16 +56,24 @@ class Attempt:
         """What the target answered; 0 for nothing, 499 where the client or the gateway ended it."""
         self.error: str | None = None
         """The code of what went wrong."""
+        self.retry_after: float | None = None
+        """Seconds after which the target says it may be asked again."""
         self.usage: Usage | None = None
         """None where nothing was told, or where the target did no work."""
         self.dropped: tuple[str, ...] = ()
         """Parameters that it was not asked with, as in `x-isthmus-dropped`."""
+
+    @property
+    def milliseconds(self) -> int:
+        """How long it took, a stream to its first content as long as it is under way."""
+        return round(((self.ended or self.first or self.began) - self.began) * 1_000)
 
     def fail(self, fault: BaseException, now: float) -> None:
         """It ends without an answer."""
         self.ended = now
         if isinstance(fault, GatewayError):
             self.error = fault.code or fault.type
+            self.retry_after = fault.retry_after
         else:
             self.status = 499
 
@@ -67,8 +88,10 @@ class Call:
         "caller",
         "client_headers",
         "deadline",
+        "ended",
         "error",
         "fingerprint",
+        "on_begin",
         "on_close",
         "operation",
         "received",
@@ -76,8 +99,10 @@ class Call:
         "route",
         "status",
         "target",
+        "trace",
         "transcript",
         "usage",
+        "usage_wanted",
     )
 
     def __init__(
@@ -96,6 +121,10 @@ class Call:
         self.client_headers = client_headers
         self.received = received
         """When the request came in, on the loop's clock."""
+        self.ended = 0.0
+        """When its answer had left; 0 before."""
+        self.trace: Trace | None = None
+        """The trace that it is part of; None where nobody traces."""
         self.target: Target | None = None
         """The target of the last attempt."""
         self.route: Route | None = None
@@ -116,14 +145,29 @@ class Call:
         """The code of what went wrong. Not the exception: its traceback would point back here."""
         self.transcript: list[bytes] = []
         """What a stream has sent, kept until its usage is known and bounded by the relay."""
+        self.on_begin: Callable[[Call, Attempt], None] | None = None
+        """Told of every attempt before its target is; a call made for another one has the same."""
         self.on_close: list[Callable[[Call], None]] = []
+        self.usage_wanted: list[Callable[[Usage], None]] | None = None
+        """Those who wait for its usage to be counted, once it is over: see observe/estimates.py."""
 
     def begin(self, target: Target, cause: Cause, now: float) -> Attempt:
         """A new attempt."""
         self.target = target
-        attempt = Attempt(b"att_%b%012x" % (_process_id, next(_count)), target, cause, now)
+        attempt = Attempt(new_attempt_id(), target, cause, now)
         self.attempts.append(attempt)
+        if self.on_begin is not None:
+            self.on_begin(self, attempt)
         return attempt
+
+    def twin(self, body: Body | None = None) -> "Call":
+        """The same request as a call of its own: for attempts beside it, which must not write into it."""
+        twin = Call(
+            self.operation, self.request_id, self.caller, body or self.body, self.client_headers, self.received
+        )
+        twin.route = self.route
+        twin.deadline = self.deadline
+        return twin
 
     @property
     def generates(self) -> bool:
@@ -136,10 +180,16 @@ class Call:
             self.on_close.pop()(self)
 
 
+Leave: TypeAlias = Callable[[Target, Attempt | None], None]
+"""Gives back the place that an attempt has had at its target."""
+GoOn: TypeAlias = Callable[["Call", GatewayError], Awaitable["Stream | None"]]
+"""Has a broken stream continued elsewhere: gives what follows, or None where nobody can."""
+
+
 class Stream:
     """An answer under way: what came first, and where the rest comes from."""
 
-    __slots__ = ("attempt", "decoder", "error_frame", "first", "response")
+    __slots__ = ("attempt", "decoder", "error_frame", "first", "go_on", "leave", "response")
 
     def __init__(
         self,
@@ -156,6 +206,23 @@ class Stream:
         self.response = response
         self.error_frame = error_frame
         """How the client is told of a fault from here on."""
+        self.leave: Leave | None = None
+        self.go_on: GoOn | None = None
+        """None where a broken stream ends with an error event."""
+
+    def end(self, now: float, error: str | None = None, *, cancelled: bool = False) -> None:
+        """It is over, and so is its attempt. Whoever reads a stream calls this in every case; again does no harm."""
+        self.response.close()
+        attempt = self.attempt
+        if attempt is None or attempt.ended:
+            return
+        attempt.ended = now
+        attempt.usage = self.decoder.usage or attempt.usage
+        attempt.error = error
+        if cancelled:
+            attempt.status = 499
+        if self.leave is not None:
+            self.leave(attempt.target, attempt)
 
 
 class Reply:
@@ -192,3 +259,8 @@ def request_id_of(headers: dict[bytes, bytes]) -> bytes:
 def new_request_id() -> bytes:
     """An id for a request whose client gave none: random for each process, counted within it."""
     return b"req_%b%012x" % (_process_id, next(_count))
+
+
+def new_attempt_id() -> bytes:
+    """An id that no other attempt has, in any process: 36 bytes."""
+    return b"att_%b%012x" % (_process_id, next(_count))

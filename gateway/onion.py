@@ -21,6 +21,7 @@ from gateway.dispatch import Dispatch
 from gateway.layers.limits import Limits
 from gateway.layers.telemetry import Telemetry
 from gateway.observe.counters import Counters
+from gateway.observe.estimates import Estimates
 from gateway.provider import Provider
 from gateway.routing.choice import Choice
 from gateway.routing.router import Router
@@ -85,6 +86,8 @@ class Surroundings:
     """Counts the tokens of a call whose provider does not tell them."""
     counters: Counters
     """What happened how often: rooms that have something to tell count it here."""
+    estimates: Estimates
+    """Counts what calls used that no provider told, for all who want to know."""
     redis: "Redis | None" = None
     """Where workers and replicas share what they know."""
     records: Records | None = None

@@ -17,6 +17,7 @@ from config.schema import Config
 from gateway.app import App
 from gateway.observe.counter import Counter
 from gateway.observe.counters import Counters
+from gateway.observe.estimates import Estimates
 from gateway.observe.log import log_request
 from gateway.observe.usage import UsageTotals
 from gateway.onion import Live, Surroundings, build
@@ -55,11 +56,12 @@ def run(worker: Worker) -> None:
 async def _serve(worker: Worker) -> None:
     config = worker.config
     counter = Counter()
-    usage = UsageTotals(counter)
+    estimates = Estimates(counter)
+    usage = UsageTotals(estimates)
     sinks = (usage, log_request) if config.server.request_log else (usage,)
     counters = Counters()
     redis = _redis(config, counters)
-    around = Surroundings(worker.in_flight, sinks, worker.run_dir, counter.usage_of, counters, redis)
+    around = Surroundings(worker.in_flight, sinks, worker.run_dir, counter.usage_of, counters, estimates, redis)
     live = Live(build(config, around), around)
     app = App(live)
     listener = Listener(app, config.server.limits, config.server.tls)
@@ -78,7 +80,8 @@ async def _serve(worker: Worker) -> None:
         log.info("draining: no new requests, running ones have %g s", config.server.drain_seconds)
         await listener.stop(live.onion.config.server.drain_seconds)
     await live.close()
-    await usage.close()
+    await estimates.close()
+    usage.tell()
     await counter.close()
     if redis is not None:
         await redis.close()

@@ -5,7 +5,6 @@ Lines of several workers add up, so the figure is the same for one worker and fo
 
 import asyncio
 import logging
-from collections import deque
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,18 +12,12 @@ import msgspec
 
 from adapters.wire.usage import Usage
 from gateway.call import Call
-from gateway.observe.count import Uncounted, uncounted
-from gateway.observe.counter import Counter
+from gateway.observe.estimates import Estimates
 
 log = logging.getLogger("isthmus.usage")
 
 _TELL_SECONDS = 60
-_LAST_COUNT_SECONDS = 10
-"""At the end, what is still being counted has this long."""
-_WAITING_BYTES_MAX = 67_108_864
 _NO_TARGET = "(none)"
-_COUNTED = frozenset({"chat", "completions", "messages", "embeddings"})
-"""Operations whose texts are counted where the provider tells no tokens; a rerank is billed by the search there."""
 _TOTALS_MAX = 1_024
 """Clients may name any number of models of a provider: with so many, the lines are told sooner."""
 
@@ -57,13 +50,9 @@ Line: TypeAlias = tuple[str, str, str]
 class UsageTotals:
     """A sink of calls."""
 
-    def __init__(self, counter: Counter) -> None:
-        self._counter = counter
+    def __init__(self, estimates: Estimates) -> None:
+        self._estimates = estimates
         self.totals: dict[Line, Total] = {}
-        self._waiting: deque[tuple[Line, Uncounted]] = deque()
-        """Texts alone: ten thousand streams that are left at once are nothing to keep whole."""
-        self._waiting_bytes = 0
-        self._counting: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, call: Call) -> None:
@@ -76,8 +65,8 @@ class UsageTotals:
             total.failed += 1
         if call.usage is not None:
             total.add(call.usage)
-        elif call.target is not None and call.status in (200, 499) and call.operation in _COUNTED:
-            self._estimate_later(line, uncounted(call))
+        elif self._estimates.owed(call):
+            self._estimates.then(call, lambda usage: self._total(line).add(usage))
 
     def _total(self, line: Line) -> Total:
         total = self.totals.get(line)
@@ -88,25 +77,6 @@ class UsageTotals:
             if self._timer is None:
                 self._timer = asyncio.get_running_loop().call_later(_TELL_SECONDS, self.tell)
         return total
-
-    def _estimate_later(self, line: Line, texts: Uncounted) -> None:
-        if self._waiting_bytes + texts.size > _WAITING_BYTES_MAX:
-            log.warning("%s: tokens are not counted, too much waits to be", texts.request_id)
-            self._total(line).add(Usage(estimated=True))
-            return
-        self._waiting.append((line, texts))
-        self._waiting_bytes += texts.size
-        if self._counting is None:
-            self._counting = asyncio.get_running_loop().create_task(self._estimate())
-
-    async def _estimate(self) -> None:
-        try:
-            while self._waiting:
-                line, texts = self._waiting.popleft()
-                self._waiting_bytes -= texts.size
-                self._total(line).add(await self._counter.count(texts))
-        finally:
-            self._counting = None
 
     def tell(self) -> None:
         """Log the totals and begin anew."""
@@ -121,9 +91,3 @@ class UsageTotals:
                 "model": f"{provider}/{model}" if provider else _NO_TARGET,
             } | msgspec.to_builtins(total)
             log.info("%s", msgspec.json.encode(told).decode())
-
-    async def close(self) -> None:
-        """Finish what is still being counted, and tell it."""
-        if self._counting is not None:
-            await asyncio.wait([self._counting], timeout=_LAST_COUNT_SECONDS)
-        self.tell()

@@ -14,7 +14,9 @@ from adapters.wire.usage import Usage
 from config.schema import Operation, Provider
 from gateway.auth import ANYBODY, Caller
 from gateway.call import Call
+from gateway.observe.counter import Counter
 from gateway.observe.counters import Counters
+from gateway.observe.estimates import Estimates
 from gateway.onion import Surroundings
 from gateway.state.in_flight import InFlight
 
@@ -36,4 +38,4 @@ def surroundings(*sinks: Callable[[Call], None]) -> Surroundings:
     async def count(call: Call) -> Usage:
         return Usage(estimated=True)
 
-    return Surroundings(InFlight(), sinks, Path(), count, Counters())
+    return Surroundings(InFlight(), sinks, Path(), count, Counters(), Estimates(Counter()))

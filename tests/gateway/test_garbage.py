@@ -13,6 +13,7 @@ from config.schema import Config, Limits, Provider
 from gateway.app import App
 from gateway.observe.counter import Counter
 from gateway.observe.counters import Counters
+from gateway.observe.estimates import Estimates
 from gateway.onion import Live, Surroundings, build
 from gateway.server.listener import Listener, bind
 from gateway.state.in_flight import InFlight
@@ -46,7 +47,8 @@ async def listen(app: Any) -> tuple[Listener, socket.socket]:
 async def gateway_address() -> AsyncIterator[tuple[str, int]]:
     provider, sock = await listen(upstream)
     base_url = f"http://127.0.0.1:{sock.getsockname()[1]}/v1"
-    around = Surroundings(InFlight(), (), Path(), Counter().usage_of, Counters())
+    counter = Counter()
+    around = Surroundings(InFlight(), (), Path(), counter.usage_of, Counters(), Estimates(counter))
     live = Live(build(Config(providers={"mock": Provider(base_url=base_url)}), around), around)
     gateway, sock = await listen(App(live))
     yield sock.getsockname()
