@@ -1,0 +1,103 @@
+"""PostgreSQL down, paused and back again; a driver that is missing."""
+
+import asyncio
+import sys
+
+import pytest
+
+from config.state import Records as Settings
+from gateway.state.records import postgres
+from gateway.state.records.contract import RecordsUnavailable, RecordsUnusable
+from gateway.state.records.open import open_records
+from gateway.state.records.postgres import PostgresRecords
+from tests.services.postgres import PASSWORD, PostgresServer
+
+CHANGE = "UPDATE key_changes SET number = number + 1"
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long."""
+    monkeypatch.setattr(postgres, "_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(postgres, "_CONNECT_SECONDS", 0.5)
+
+
+async def test_a_database_that_is_down_at_first_is_used_once_it_is_there(own_postgres: PostgresServer) -> None:
+    own_postgres.stop()
+    records = PostgresRecords(own_postgres.url())
+    with pytest.raises(RecordsUnavailable):
+        await records.start()
+    assert records.fault is not None
+    await asyncio.to_thread(own_postgres.start)
+    assert await records.execute(CHANGE) == 1
+    assert records.fault is None
+    await records.close()
+
+
+async def test_every_connection_is_made_anew_after_a_restart(own_postgres: PostgresServer) -> None:
+    records = PostgresRecords(own_postgres.url())
+    await asyncio.gather(*(records.fetch("SELECT 1") for _ in range(8)))
+    await asyncio.to_thread(own_postgres.stop, crash=True)
+    with pytest.raises(RecordsUnavailable):
+        await records.execute(CHANGE)
+    await asyncio.to_thread(own_postgres.start)
+    for _ in range(8):
+        await records.execute(CHANGE)
+    await records.close()
+
+
+@pytest.mark.usefixtures("short")
+async def test_one_that_is_paused_is_not_waited_for(own_postgres: PostgresServer) -> None:
+    records = PostgresRecords(own_postgres.url())
+    await records.start()
+    own_postgres.pause()
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            with pytest.raises(RecordsUnavailable, match="does not answer in time"):
+                await records.execute(CHANGE)
+    own_postgres.resume()
+    assert await records.execute(CHANGE) == 1
+    await records.close()
+
+
+@pytest.mark.usefixtures("short")
+async def test_closing_does_not_wait_for_one_that_is_paused(own_postgres: PostgresServer) -> None:
+    records = PostgresRecords(own_postgres.url())
+    await records.start()
+    own_postgres.pause()
+    async with asyncio.timeout(5):
+        await records.close()
+
+
+async def test_whoever_leaves_takes_no_connection_along(postgres_url: str) -> None:
+    records = PostgresRecords(postgres_url)
+    await records.start()
+    for _ in range(12):
+        waiting = asyncio.create_task(records.fetch("SELECT pg_sleep(60)"))
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    async with asyncio.timeout(5):
+        assert await records.execute(CHANGE) == 1
+    await records.close()
+
+
+async def test_it_is_reached_by_a_socket_too(shared_postgres: PostgresServer) -> None:
+    records = PostgresRecords(shared_postgres.url(by_socket=True))
+    assert [tuple(row) for row in await records.fetch("SELECT 1")] == [(1,)]
+    await records.close()
+
+
+async def test_a_wrong_password_is_said_without_it(shared_postgres: PostgresServer) -> None:
+    records = PostgresRecords(shared_postgres.url().replace(PASSWORD, "wrong-password-77"))
+    with pytest.raises(RecordsUnavailable, match="authentication failed") as caught:
+        await records.start()
+    assert "wrong-password-77" not in f"{caught.value} {records.fault}"
+    await records.close()
+
+
+def test_a_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    monkeypatch.delitem(sys.modules, "gateway.state.records.postgres")
+    with pytest.raises(RecordsUnusable, match=r"isthmus\[postgres\]"):
+        open_records(Settings(url="postgresql://localhost/isthmus"))
