@@ -91,6 +91,7 @@ class Call:
         "ended",
         "error",
         "fingerprint",
+        "is_whole",
         "on_begin",
         "on_close",
         "operation",
@@ -145,6 +146,8 @@ class Call:
         """The code of what went wrong. Not the exception: its traceback would point back here."""
         self.transcript: list[bytes] = []
         """What a stream has sent, kept until its usage is known and bounded by the relay."""
+        self.is_whole = False
+        """Whether that is all of a stream, which came to its proper end."""
         self.on_begin: Callable[[Call, Attempt], None] | None = None
         """Told of every attempt before its target is; a call made for another one has the same."""
         self.on_close: list[Callable[[Call], None]] = []

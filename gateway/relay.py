@@ -60,20 +60,25 @@ async def _pump(call: Call, stream: Stream, send: Send, count: Count) -> bytes:
             call.error = decoder.error.code or decoder.error.type
             return ready
         if response.at_end:
-            return ready + await _ending(call, decoder, count)
+            return ready + await _ending(call, decoder, count, keep)
         if ready:
             await send({"type": "http.response.body", "body": ready, "more_body": True})
         data = await response.chunk()
         if not data:
-            return await _ending(call, decoder, count)
+            return await _ending(call, decoder, count, keep)
         ready = feed(data)
 
 
-async def _ending(call: Call, decoder: StreamDecoder, count: Count) -> bytes:
+async def _ending(call: Call, decoder: StreamDecoder, count: Count, keep: "_Transcript") -> bytes:
     """What the decoder still owes; usage that the client asked for and the provider did not tell is counted."""
     if decoder.owes_usage:
         call.usage = await count(call)
-    return decoder.close(call.usage)
+    tail = decoder.close(call.usage)
+    if decoder.error is not None:
+        call.error = decoder.error.code or decoder.error.type
+    elif keep.keeps(tail):
+        call.is_whole = True
+    return tail
 
 
 class _Transcript:
@@ -89,3 +94,10 @@ class _Transcript:
         if self._room > 0:
             self._append(data)
             self._room -= len(data)
+
+    def keeps(self, data: bytes) -> bool:
+        """Keep the end of a stream; say whether all of it was kept."""
+        if self._room <= len(data):
+            return False
+        self._append(data)
+        return True

@@ -171,3 +171,27 @@ async def test_the_transcript_is_bounded() -> None:
     await relay(call, stream_of(Chunks(*[chunk] * 10)), client, count)
     assert len(client.bodies) == 11
     assert sum(map(len, call.transcript)) <= 1_048_576 + len(chunk)
+
+
+async def a_relayed(*chunks: bytes | BaseException) -> Call:
+    call = a_call()
+    stream = Stream(b"first", cast(StreamDecoder, Echo(False)), cast(Response, Chunks(*chunks)), error_frame)
+
+    async def count(call: Call) -> Usage:
+        return COUNTED
+
+    await relay(call, Reply(200, [], stream=stream), Client(), count)
+    return call
+
+
+async def test_what_was_sent_is_known_to_its_end() -> None:
+    call = await a_relayed(b"second")
+    assert call.is_whole
+    assert b"".join(call.transcript) == b"firstsecond[end]"
+
+
+@pytest.mark.parametrize(
+    "chunks", [(b"bad",), (UpstreamError("Gone."),), (b"x" * 1_048_576, b"lost")], ids=["error", "broken", "too long"]
+)
+async def test_what_was_sent_is_not_known_whole(chunks: tuple[bytes | BaseException, ...]) -> None:
+    assert not (await a_relayed(*chunks)).is_whole
