@@ -23,6 +23,8 @@ from gateway.observe.usage import UsageTotals
 from gateway.onion import Live, Surroundings, build
 from gateway.server.listener import Listener
 from gateway.state.in_flight import InFlight
+from gateway.state.records.contract import Records, RecordsUnavailable, RecordsUnusable
+from gateway.state.records.open import open_records
 
 if TYPE_CHECKING:
     from gateway.state.redis import Redis
@@ -61,7 +63,10 @@ async def _serve(worker: Worker) -> None:
     sinks = (usage, log_request) if config.server.request_log else (usage,)
     counters = Counters()
     redis = _redis(config, counters)
-    around = Surroundings(worker.in_flight, sinks, worker.run_dir, counter.usage_of, counters, estimates, redis)
+    records = await _records(config)
+    around = Surroundings(
+        worker.in_flight, sinks, worker.run_dir, counter.usage_of, counters, estimates, redis, records
+    )
     live = Live(build(config, around), around)
     app = App(live)
     listener = Listener(app, config.server.limits, config.server.tls)
@@ -85,6 +90,8 @@ async def _serve(worker: Worker) -> None:
     await counter.close()
     if redis is not None:
         await redis.close()
+    if records is not None:
+        await records.close()
 
 
 def _redis(config: Config, counters: Counters) -> "Redis | None":
@@ -94,6 +101,20 @@ def _redis(config: Config, counters: Counters) -> "Redis | None":
     from gateway.state.redis import Redis
 
     return Redis(config.state.redis, counters)
+
+
+async def _records(config: Config) -> Records | None:
+    """The configured database; one that is down is asked again whenever it is needed."""
+    if config.state.records is None:
+        return None
+    try:
+        records = open_records(config.state.records)
+        await records.start()
+    except RecordsUnusable as error:
+        raise SystemExit(str(error)) from None
+    except RecordsUnavailable as error:
+        log.error("the database of records does not answer; what is not in it is served all the same: %s", error)
+    return records
 
 
 def _settle_garbage_collector() -> None:
