@@ -13,6 +13,7 @@ from config.http_syntax import is_host, is_loopback
 from config.mistakes import nearest
 from config.provider_rules import check_provider
 from config.redaction import show_text
+from config.redis_url import parse_redis_url
 from config.report import Report
 from config.schema import Config, Server
 from config.tree import Mapping, Scalar, as_mapping, items_at, names_at, text_at
@@ -30,6 +31,7 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     for name, provider in config.providers.items():
         node = as_mapping(as_mapping(tree.entries["providers"]).entries[name])
         check_provider(name, provider, node, guarded, report)
+    _check_redis(config, report)
     _check_keys(tree, report)
     _check_models(tree, report)
 
@@ -44,6 +46,14 @@ def _check_server(server: Server, guarded: bool, report: Report) -> None:
         report.add(path, problem, allowed="keys, or 127.0.0.1")
     if server.tls:
         check_tls(server.tls, report, ("server", "tls"))
+
+
+def _check_redis(config: Config, report: Report) -> None:
+    if config.state.redis is not None:
+        try:
+            parse_redis_url(config.state.redis.url)
+        except ValueError as error:
+            report.add(("state", "redis", "url"), "this is no URL of a Redis", allowed=str(error))
 
 
 def _check_keys(tree: Mapping, report: Report) -> None:

@@ -1,16 +1,37 @@
-"""The Redis that workers and replicas share: every command bounded in time, and left alone while it is down."""
+"""The Redis that workers and replicas share: every command bounded in time, and left alone while it is down.
+
+It speaks the protocol itself (`resp/`): commands that are asked in one tick of the loop share one write, which costs a
+fifth of a client that writes and reads one command at a time (docs/decisions/0010-one-pipeline-to-redis.md).
+
+In a cluster a script's keys must be on one server: those that belong together share a part in braces,
+`limits:{key-7}:minute` and `limits:{key-7}:day`. Only that part decides where a key is.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import hashlib
+import logging
+import time
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeAlias
 
-import redis.asyncio
-from redis.exceptions import RedisError
-
 from config import state
+from config.redis_url import RedisUrl, parse_redis_url
 from gateway.observe.counters import Counters
+from gateway.state.resp.channels import Channels, Heard, Subscription
+from gateway.state.resp.cluster import Cluster
+from gateway.state.resp.connection import Broken, Command, Refusal, pack
+from gateway.state.resp.server import NOBODY, Server, server_of
+
+log = logging.getLogger("isthmus.redis")
 
 Argument: TypeAlias = bytes | str | int | float
+
+_QUIET = 10.0
+"""Seconds for which the same trouble is not logged again."""
+_NO_MASTER = frozenset({"READONLY", "MASTERDOWN", "LOADING"})
+_KNOWN_REFUSALS = frozenset(
+    {"OOM", "NOAUTH", "NOPERM", "BUSY", "CLUSTERDOWN", "WRONGTYPE", "MISCONF", "MOVED", *_NO_MASTER}
+)
 
 
 class RedisUnavailable(Exception):
@@ -18,24 +39,40 @@ class RedisUnavailable(Exception):
 
 
 class Script:
-    """A Lua script that runs atomically."""
+    """A Lua script that runs atomically. It is sent whole where Redis does not know it, else called by its digest."""
 
-    def __init__(self, run: Callable[[Sequence[str], Sequence[Argument]], Awaitable[Any]]) -> None:
-        self._run = run
+    def __init__(self, redis: "Redis", source: str) -> None:
+        self._redis = redis
+        self._source = source
+        self._digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
-    def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Awaitable[Any]:
+    async def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Run it. Raises RedisUnavailable."""
-        return self._run(keys, arguments)
+        rest = (len(keys), *keys, *arguments)
+        return await self._redis.run_script(("EVALSHA", self._digest, *rest), ("EVAL", self._source, *rest))
 
 
 class Redis:
     """One Redis. Every method raises RedisUnavailable, at the latest after the configured time."""
 
     def __init__(self, settings: state.Redis, counters: Counters) -> None:
-        self._client: Any = redis.asyncio.from_url(settings.url, max_connections=settings.connections)
+        url = parse_redis_url(settings.url)
+        self._nodes: _One | Cluster = Cluster(settings, url) if url.kind == "cluster" else _One(settings, url)
         self._timeout = settings.timeout_ms / 1_000
         self._prefix = settings.prefix
         self._counters = counters
+        self._channels = Channels(self._nodes.listen)
+        self._quiet_until: dict[str, float] = {}
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last command was not answered, in a word; None while all is well."""
+        return self._nodes.trouble
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a command may take."""
+        return self._timeout
 
     def key(self, *parts: str) -> str:
         """The name of a key: the configured prefix and these parts, joined by colons."""
@@ -43,29 +80,96 @@ class Redis:
 
     async def command(self, *arguments: Argument) -> Any:
         """Run one command."""
-        return await self._bounded(self._client.execute_command(*arguments))
+        return self._checked(await self._ask(arguments, self._until()))
 
     async def pipeline(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Run several in one round trip."""
-        pipeline = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        answers: list[Any] = await self._bounded(pipeline.execute())
-        return answers
+        self._counters.add("redis_commands", amount=len(commands))
+        try:
+            answers = await self._nodes.ask_all([tuple(command) for command in commands], self._until())
+        except Broken as error:
+            raise self._unavailable(error.reason) from None
+        return [self._checked(answer) for answer in answers]
 
     def script(self, source: str) -> Script:
         """A script; it is sent once and called by its digest."""
-        registered = self._client.register_script(source)
-        return Script(lambda keys, arguments: self._bounded(registered(keys=keys, args=arguments)))
+        return Script(self, source)
+
+    async def run_script(self, by_digest: Command, whole: Command) -> Any:
+        """Call a script by its digest, and send it whole where Redis has lost it or never had it."""
+        until = self._until()
+        answer = await self._ask(by_digest, until)
+        if isinstance(answer, Refusal) and answer.code == "NOSCRIPT":
+            answer = await self._ask(whole, until)
+        return self._checked(answer)
+
+    async def check(self) -> str | None:
+        """Ask whether it is there: why not, in a word, or None."""
+        try:
+            await self.command("PING")
+        except RedisUnavailable as error:
+            return str(error)
+        return None
+
+    def subscribe(self, channel: str, heard: Heard) -> Subscription:
+        """Hear what is published in a channel, whatever breaks in between; a gap is told by None."""
+        return self._channels.subscribe(channel, heard)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        self._channels.close()
+        self._nodes.close()
+        await asyncio.sleep(0)
 
-    async def _bounded(self, answer: Awaitable[Any]) -> Any:
+    def _until(self) -> float:
+        return asyncio.get_running_loop().time() + self._timeout
+
+    async def _ask(self, command: Command, until: float) -> Any:
+        self._counters.add("redis_commands")
         try:
-            async with asyncio.timeout(self._timeout):
-                return await answer
-        except (RedisError, OSError, TimeoutError) as error:
-            self._counters.add("redis_errors", type(error).__name__)
-            raise RedisUnavailable(str(error)) from None
+            return await self._nodes.ask(command, until)
+        except Broken as error:
+            raise self._unavailable(error.reason) from None
+
+    def _checked(self, answer: Any) -> Any:
+        if not isinstance(answer, Refusal):
+            return answer
+        code = answer.code
+        if code in _NO_MASTER:
+            self._nodes.renew()
+        raise self._unavailable(code.lower() if code in _KNOWN_REFUSALS else "refused")
+
+    def _unavailable(self, reason: str) -> RedisUnavailable:
+        """Count it; say it now and then, in a word: what Redis itself says may hold what it was sent."""
+        self._counters.add("redis_errors", reason)
+        now = time.monotonic()
+        if reason != "resting" and now >= self._quiet_until.get(reason, 0):
+            self._quiet_until[reason] = now + _QUIET
+            log.warning("redis: %s; requests go on without it", reason)
+        return RedisUnavailable(reason)
+
+
+class _One:
+    """A Redis that is not a cluster: everything goes to one server."""
+
+    def __init__(self, settings: state.Redis, url: RedisUrl) -> None:
+        self._server: Server = server_of(settings, url)
+        self.close = self._server.close
+        self.renew = self._server.close
+
+    @property
+    def trouble(self) -> str | None:
+        return self._server.breaker.trouble
+
+    def ask(self, command: Command, until: float) -> Awaitable[Any]:
+        return self._server.ask(pack(command), 1, until)
+
+    async def ask_all(self, commands: Sequence[Command], until: float) -> list[Any]:
+        if not commands:
+            return []
+        packed = b"".join(map(pack, commands))
+        answers = await self._server.ask(packed, len(commands), until)
+        return answers if len(commands) > 1 else [answers]
+
+    def listen(self, heard: Any) -> Any:
+        return self._server.listen(heard, NOBODY)
