@@ -1,0 +1,124 @@
+"""What is known of each target in this worker: kept over reloads as long as the target is the same.
+
+`Surroundings.standings` holds them; `snapshot()` is what /metrics and /health/ready show.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from adapters.inference.contract import Target
+from config.schema import Provider
+from gateway.routing.concurrency import Gate
+from gateway.routing.cooldown import Breaker
+from gateway.routing.minute import Minute
+from gateway.routing.times import FirstContents
+
+_TOKENS_WEIGHT = 0.05
+_TOKENS_GUESS = 256.0
+"""Tokens of an answer, as long as none is known."""
+
+
+class Gauge(Struct, frozen=True):
+    """One target at a moment, in this worker."""
+
+    provider: str
+    model: str
+    resting: float
+    """Seconds until it may be asked again; 0 where it may."""
+    in_flight: int
+    """Attempts under way."""
+    limit: int | None
+    """As many may be under way at once; None where nothing bounds them."""
+    queued: int
+    """Calls that wait for a place."""
+
+
+class Standing:
+    """One target. `breaker` and `gate` are None where no route asks for them."""
+
+    __slots__ = (
+        "breaker",
+        "completion_tokens",
+        "first_contents",
+        "gate",
+        "id",
+        "in_flight",
+        "minute",
+        "model",
+        "provider",
+        "rationed",
+        "settings",
+    )
+
+    def __init__(self, provider: str, model: str, settings: Provider) -> None:
+        self.provider = provider
+        self.model = model
+        self.settings = settings
+        self.id = hashlib.sha256(f"{provider}\0{model}\0{settings.base_url}".encode()).hexdigest()[:24]
+        """The same in every worker and replica."""
+        self.in_flight = 0
+        self.first_contents = FirstContents()
+        self.minute = Minute()
+        self.completion_tokens = _TOKENS_GUESS
+        """Mean of its answers."""
+        self.breaker: Breaker | None = None
+        self.gate: Gate | None = None
+        self.rationed = False
+        """Whether a route goes by what is left of its requests and tokens per minute."""
+
+    @property
+    def busy(self) -> int:
+        """Calls there and on their way."""
+        return self.in_flight + (self.gate.waiting if self.gate is not None else 0)
+
+    def answered(self, tokens: int) -> None:
+        """An answer had so many tokens."""
+        self.completion_tokens += _TOKENS_WEIGHT * (tokens - self.completion_tokens)
+
+    def gauge(self, now: float) -> Gauge:
+        """It, as numbers."""
+        gate = self.gate
+        return Gauge(
+            self.provider,
+            self.model,
+            self.breaker.rests(now) if self.breaker is not None else 0.0,
+            self.in_flight,
+            int(gate.limit.value) if gate is not None else None,
+            gate.waiting if gate is not None else 0,
+        )
+
+
+class Standings:
+    """Those of every target that a route of the configuration names."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Standing] = {}
+
+    def adopt(self, providers: dict[str, Provider], wanted: set[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
+        """The standings of these targets; those of targets that are gone are forgotten.
+
+        A provider whose settings changed is another one.
+        """
+        before, self._known = self._known, {}
+        for provider, model in sorted(wanted):
+            settings = providers[provider]
+            known = before.get((provider, model))
+            if known is None or known.settings != settings:
+                known = Standing(provider, model, settings)
+            self._known[provider, model] = known
+        return self._known
+
+    def find(self, target: Target) -> Standing | None:
+        """That of a target; None for one that no route names."""
+        return self._known.get((target.provider, target.model))
+
+    def __iter__(self) -> Iterator[Standing]:
+        return iter(self._known.values())
+
+    def snapshot(self, now: float) -> list[Gauge]:
+        """Every target, as numbers; `now` is on the loop's clock."""
+        return [standing.gauge(now) for standing in self._known.values()]
