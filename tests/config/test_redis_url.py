@@ -58,5 +58,5 @@ def test_what_is_no_url_is_told_without_its_secrets(url: str) -> None:
 
 def test_a_wrong_url_is_a_mistake_in_the_configuration() -> None:
     told = mistake("{providers: {local: {}}, state: {redis: {url: 'http://:sk-secret@localhost'}}}")
-    assert told.path == ("state", "redis", "url")
+    assert told.path == "state.redis.url"
     assert "sk-secret" not in repr(told)
