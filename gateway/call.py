@@ -28,6 +28,7 @@ class Attempt:
     """One try to have a call answered by one target."""
 
     __slots__ = (
+        "answer",
         "began",
         "cause",
         "dropped",
@@ -60,6 +61,8 @@ class Attempt:
         """Seconds after which the target says it may be asked again."""
         self.usage: Usage | None = None
         """None where nothing was told, or where the target did no work."""
+        self.answer = b""
+        """Its body, where it came whole."""
         self.dropped: tuple[str, ...] = ()
         """Parameters that it was not asked with, as in `x-isthmus-dropped`."""
 
@@ -165,11 +168,11 @@ class Call:
 
     def twin(self, body: Body | None = None) -> "Call":
         """The same request as a call of its own: for attempts beside it, which must not write into it."""
-        twin = Call(
-            self.operation, self.request_id, self.caller, body or self.body, self.client_headers, self.received
-        )
+        twin = Call(self.operation, self.request_id, self.caller, body or self.body, self.client_headers, self.received)
         twin.route = self.route
         twin.deadline = self.deadline
+        twin.trace = self.trace
+        twin.on_begin = self.on_begin
         return twin
 
     @property

@@ -1,0 +1,157 @@
+"""One row for each attempt, in the journal before the attempt's call is over, and in the database soon after."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from functools import partial
+
+from adapters.wire.usage import Usage
+from config.facts import Prices
+from gateway.call import Attempt, Call, new_attempt_id
+from gateway.cost import cost_of
+from gateway.ledger.journal import Journal
+from gateway.ledger.kinds import BEGUN, ENDED, PENDING, USED
+from gateway.ledger.row import UNKNOWN_USE, answered, begun, ended, ended_without_attempt, used
+from gateway.observe.counters import Counters
+from gateway.observe.estimates import Estimates
+
+log = logging.getLogger("isthmus.ledger")
+
+_NOTHING = Usage()
+_FREE = used(_NOTHING, 0, None)
+"""What an attempt used that the target did not answer, and a call that the cache did."""
+_CACHED = frozenset({"hit", "stale", "joined"})
+_CLIENT_LEFT = 499
+
+
+class Ledger:
+    """Writes the rows of this worker."""
+
+    __slots__ = ("_counters", "_estimates", "_full", "_lost", "_owed", "_running", "journal")
+
+    def __init__(self, journal: Journal, estimates: Estimates, counters: Counters) -> None:
+        self.journal = journal
+        self._estimates = estimates
+        self._counters = counters
+        self._lost: set[bytes] = set()
+        """Attempts under way that there was no room for."""
+        self._full = False
+        self._running: list[tuple[Call, Attempt]] = []
+        """Attempts whose call is over before them."""
+        self._owed: deque[bytes] = deque()
+        """Ends of attempts that the disk had no room for; no more than there are attempts under way."""
+
+    def begin(self, call: Call, attempt: Attempt) -> None:
+        """An attempt begins. From here on it has a row in the end, whatever becomes of this process."""
+        record = BEGUN + attempt.id + begun(call, attempt, time.time_ns() // 1_000)
+        if not self.journal.append(record):
+            self._lost.add(attempt.id)
+            self._lose()
+
+    def close(self, call: Call) -> None:
+        """A call is over: its attempts are, or will be soon."""
+        attempts = call.attempts
+        if not attempts:
+            if call.cache in _CACHED:
+                self._answered(call)
+            return
+        for attempt in attempts:
+            if attempt.ended:
+                self._end(call, attempt)
+            else:
+                self._running.append((call, attempt))
+
+    def settle(self) -> None:
+        """See to what could not be written when it happened. Raises OSError where the disk is full."""
+        running, self._running = self._running, []
+        for call, attempt in running:
+            if attempt.ended:
+                self._end(call, attempt)
+            else:
+                self._running.append((call, attempt))
+        while self._owed and self.journal.append(self._owed[0], beyond=True):
+            self._owed.popleft()
+        self.journal.prepare()
+        self._full = self._full and not self.journal.has_room
+
+    def _end(self, call: Call, attempt: Attempt) -> None:
+        if self._lost and attempt.id in self._lost:
+            self._lost.discard(attempt.id)
+            return
+        outcome = ended(call, attempt)
+        usage = attempt.usage
+        if usage is not None:
+            use = self._use(usage, call, attempt)
+        elif attempt.error is not None and attempt.status not in (200, _CLIENT_LEFT):
+            use = _FREE
+        elif attempt is not _serving(call.attempts):
+            use = self._use_of_one_left(call, attempt)
+        elif self._estimates.owed(call):
+            self._write(PENDING + attempt.id + outcome)
+            self._estimates.then(call, partial(self._counted, attempt.id, *_priced(call, attempt)))
+            return
+        else:
+            use = UNKNOWN_USE
+        self._write(b"%b%b%b,%b" % (ENDED, attempt.id, outcome[:-1], use[1:]))
+
+    def _use_of_one_left(self, call: Call, attempt: Attempt) -> bytes:
+        """Of an attempt that another one of its call overtook: the target has read the prompt, and may have written."""
+        if attempt.status != _CLIENT_LEFT or call.usage is None:
+            return UNKNOWN_USE
+        return self._use(Usage(prompt_tokens=call.usage.prompt_tokens, estimated=True), call, attempt)
+
+    def _use(self, usage: Usage, call: Call, attempt: Attempt) -> bytes:
+        prices, provider = _priced(call, attempt)
+        return self._costed(usage, prices, provider)
+
+    def _costed(self, usage: Usage, prices: Prices | None, provider: str) -> bytes:
+        if prices is None:
+            self._counters.add("unknown_price", provider)
+            return used(usage, None, None)
+        return used(usage, cost_of(usage, prices), prices.version)
+
+    def _counted(self, id: bytes, prices: Prices | None, provider: str, usage: Usage) -> None:
+        """The tokens of an attempt that is over have been counted."""
+        known = usage.prompt_tokens or usage.completion_tokens
+        self._write(USED + id + (self._costed(usage, prices, provider) if known else UNKNOWN_USE))
+
+    def _answered(self, call: Call) -> None:
+        """A call without an attempt: begun and ended at once."""
+        seconds = asyncio.get_running_loop().time() - call.received
+        attempt = new_attempt_id()
+        now = time.time_ns() // 1_000 - int(seconds * 1_000_000)
+        if self.journal.append(BEGUN + attempt + answered(call, now)):
+            self._write(b"%b%b%b,%b" % (ENDED, attempt, ended_without_attempt(call, seconds)[:-1], _FREE[1:]))
+        else:
+            self._lose()
+
+    def _write(self, record: bytes) -> None:
+        """Write what belongs to an attempt that the journal knows: there is room for that beyond its bound."""
+        if self._owed or not self.journal.append(record, beyond=True):
+            self._owed.append(record)
+
+    def _lose(self) -> None:
+        self._counters.add("ledger_rows_lost")
+        if not self._full:
+            self._full = True
+            log.error("the ledger's journal is full: attempts are not recorded until its rows are in the database")
+
+
+def _serving(attempts: list[Attempt]) -> Attempt:
+    """The attempt whose answer the client has, or would have had."""
+    for attempt in reversed(attempts):
+        if attempt.first:
+            return attempt
+    return attempts[-1]
+
+
+def _priced(call: Call, attempt: Attempt) -> tuple[Prices | None, str]:
+    """What an attempt's tokens cost, and whose price is meant."""
+    target = attempt.target
+    route = call.route
+    if route is not None:
+        for known, facts in zip(route.targets, route.facts, strict=True):
+            if known is target:
+                return (facts.prices if facts is not None else None), target.provider
+    return None, target.provider

@@ -1,0 +1,36 @@
+-- The usage ledger: one row for each attempt, and for each call that the cache answered.
+CREATE TABLE attempts (
+    attempt_id TEXT PRIMARY KEY,
+    request_id TEXT NOT NULL,
+    began BIGINT NOT NULL,
+    key_name TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    team TEXT,
+    organisation TEXT,
+    model TEXT NOT NULL,
+    route TEXT,
+    provider TEXT,
+    provider_model TEXT,
+    operation TEXT NOT NULL,
+    stream BIGINT NOT NULL,
+    cause TEXT NOT NULL,
+    opens BIGINT NOT NULL,
+    cache TEXT,
+    status BIGINT NOT NULL,
+    error TEXT,
+    finish_reason TEXT,
+    latency BIGINT,
+    first_token BIGINT,
+    prompt_tokens BIGINT,
+    completion_tokens BIGINT,
+    cached_tokens BIGINT,
+    reasoning_tokens BIGINT,
+    cache_write_tokens BIGINT,
+    prompt_audio_tokens BIGINT,
+    completion_audio_tokens BIGINT,
+    estimated BIGINT,
+    cost BIGINT,
+    price_version TEXT
+);
+CREATE INDEX attempts_by_time ON attempts (began, attempt_id);
+CREATE INDEX attempts_by_key ON attempts (key_name, began);
