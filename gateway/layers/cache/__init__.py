@@ -1,0 +1,1 @@
+"""Repeated requests are answered from what was answered before."""

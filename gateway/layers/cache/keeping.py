@@ -1,0 +1,121 @@
+"""What becomes of an answer once it has left: it is kept, if it is one to give again."""
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from adapters.inference.contract import StreamDecoder
+from adapters.wire.errors import GatewayError
+from adapters.wire.usage import Usage
+from gateway.call import Call, Reply
+from gateway.layers.cache.complete import is_complete
+from gateway.state.cache.contract import Entry, Store
+
+_KEPT_HEADERS = frozenset({b"x-isthmus-provider", b"x-isthmus-model", b"x-isthmus-dropped", b"x-isthmus-estimated"})
+
+
+class Keeping:
+    """Keeps the answer of one call; called when the answer has left."""
+
+    __slots__ = ("_keeper", "_key", "_reply", "_seconds", "_times")
+
+    def __init__(self, keeper: "Keeper", key: bytes, reply: Reply, seconds: float, paced: bool) -> None:
+        self._keeper = keeper
+        self._key = key
+        self._reply = reply
+        self._seconds = seconds
+        self._times: list[float] | None = None
+        if paced and reply.stream is not None:
+            timed = reply.stream.decoder = Timed(reply.stream.decoder)
+            self._times = timed.times
+
+    def __call__(self, call: Call) -> None:
+        """Keep it."""
+        self._keeper.keep(call, self._key, self._reply, self._seconds, self._times)
+
+
+class Keeper:
+    """Puts answers into a store."""
+
+    __slots__ = ("_clock", "_most", "_store")
+
+    def __init__(self, store: Store, most: int, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._most = most
+        self._clock = clock
+
+    def keep(self, call: Call, key: bytes, reply: Reply, seconds: float, times: list[float] | None) -> bool:
+        """Keep an answer if it is complete, successful and not too long; say whether it is."""
+        streams = reply.stream is not None
+        if reply.status != 200 or (streams and (not call.is_whole or call.error is not None)):
+            return False
+        body = b"".join(call.transcript) if streams else reply.body
+        if len(body) > self._most or not is_complete(call.operation, body, streams, _choices(call)):
+            return False
+        entry = Entry(
+            self._clock(),
+            body,
+            tuple(header for header in reply.headers if header[0] in _KEPT_HEADERS),
+            call.usage,
+            streams,
+            call.body.wants_usage,
+            _pace(call.transcript, times),
+        )
+        self._store.put(key, entry, seconds)
+        return True
+
+
+class Timed:
+    """A decoder that notes when it gave something."""
+
+    __slots__ = ("_inner", "times")
+
+    def __init__(self, inner: StreamDecoder) -> None:
+        self._inner = inner
+        self.times: list[float] = [time.monotonic()]
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the stream has told so far."""
+        return self._inner.usage
+
+    @property
+    def error(self) -> GatewayError | None:
+        """What the provider reported."""
+        return self._inner.error
+
+    @property
+    def owes_usage(self) -> bool:
+        """Whether usage has to be counted."""
+        return self._inner.owes_usage
+
+    def feed(self, data: bytes) -> bytes:
+        """What it gives, with the time noted."""
+        frames = self._inner.feed(data)
+        if frames:
+            self.times.append(time.monotonic())
+        return frames
+
+    def close(self, counted: Usage | None = None) -> bytes:
+        """The end."""
+        self.times.append(time.monotonic())
+        return self._inner.close(counted)
+
+
+def _choices(call: Call) -> int:
+    """How many answers were asked for."""
+    asked = call.body.fields.get("n")
+    if asked is None:
+        return 1
+    try:
+        return msgspec.json.decode(asked, type=int | None) or 1
+    except msgspec.DecodeError:
+        return 1
+
+
+def _pace(transcript: list[bytes], times: list[float] | None) -> tuple[tuple[int, float], ...]:
+    """The pieces of a stream and their times; nothing where the two do not go together."""
+    if times is None or len(times) != len(transcript):
+        return ()
+    return tuple((len(piece), at - times[0]) for piece, at in zip(transcript, times, strict=True) if piece)

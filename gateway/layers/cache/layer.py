@@ -1,0 +1,107 @@
+"""The layer: a call is answered from what was answered before, where its route caches."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from adapters.wire.errors import GatewayError, NotCached
+from config import caching
+from gateway.call import Call, Handler, Reply
+from gateway.fingerprint import fingerprint
+from gateway.inside import Inside
+from gateway.layers.cache.directives import NOTHING_SAID, Directives, read_directives
+from gateway.layers.cache.keeping import Keeper, Keeping
+from gateway.layers.cache.replay import replay
+from gateway.observe.counters import Counters
+from gateway.state.cache.contract import Entry, Store
+
+_DIGEST_IN_THREAD_AT = 262_144
+"""Bytes: writing so long a request down in the canonical way takes over a millisecond."""
+_ANEW = {b"cache-control": b"no-cache"}
+
+
+class Cache:
+    """Stands before whoever asks targets. `inside` asks for new answers where an old one was given at once."""
+
+    __slots__ = ("_clock", "_counters", "_handler", "_inside", "_keeper", "_refreshing", "_store")
+
+    def __init__(
+        self,
+        handler: Handler,
+        store: Store,
+        entry_bytes: int,
+        inside: Inside,
+        counters: Counters,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._handler = handler
+        self._store = store
+        self._keeper = Keeper(store, entry_bytes, clock)
+        self._inside = inside
+        self._counters = counters
+        self._clock = clock
+        self._refreshing: set[bytes] = set()
+
+    def __call__(self, call: Call) -> Awaitable[Reply]:
+        """Answer a call. Raises NotCached where its client wants nothing else."""
+        route = call.route
+        settings = route.settings.cache if route is not None else None
+        if settings is None:
+            return self._handler(call)
+        return self._answer(call, settings)
+
+    async def _answer(self, call: Call, settings: caching.Cache) -> Reply:
+        said = call.client_headers.get(b"cache-control")
+        wants = NOTHING_SAID if said is None else read_directives(said)
+        key = await _key(call)
+        if wants.reads and (entry := await self._store.get(key)) is not None:
+            reply = self._known(call, key, entry, settings, wants)
+            if reply is not None:
+                return reply
+        return await self._ask(call, key, settings, wants)
+
+    def _known(self, call: Call, key: bytes, entry: Entry, settings: caching.Cache, wants: Directives) -> Reply | None:
+        """The reply that an entry makes; None where it is too old or has not the form that is asked for."""
+        age = max(0.0, self._clock() - entry.made)
+        if age >= settings.ttl + settings.stale or age > wants.max_age:
+            return None
+        is_stale = age >= settings.ttl
+        reply = replay(call, entry, settings.pacing == "recorded")
+        if reply is None:
+            return None
+        call.cache = "stale" if is_stale else "hit"
+        self._counters.add("cache", call.cache)
+        reply.headers += ((b"x-isthmus-cache", call.cache.encode()), (b"age", b"%d" % age))
+        if is_stale and key not in self._refreshing:
+            self._refreshing.add(key)
+            self._inside.in_background(self._refresh(call, key))
+        return reply
+
+    async def _ask(self, call: Call, key: bytes, settings: caching.Cache, wants: Directives) -> Reply:
+        call.cache = "miss" if wants.reads else "bypass"
+        self._counters.add("cache", call.cache)
+        if wants.only_cached:
+            raise NotCached("No answer to this request is in the cache, and the client asked for no other.")
+        reply = await self._handler(call)
+        if wants.writes:
+            seconds = settings.ttl + settings.stale
+            call.on_close.append(Keeping(self._keeper, key, reply, seconds, settings.pacing == "recorded"))
+        reply.headers.append((b"x-isthmus-cache", call.cache.encode()))
+        return reply
+
+    async def _refresh(self, call: Call, key: bytes) -> None:
+        """Have a call answered anew; whatever goes wrong, the old answer stays as long as it may."""
+        try:
+            headers = call.client_headers | _ANEW
+            await self._inside.ask(call.operation, call.caller, call.body, headers, "refresh")
+        except GatewayError:
+            self._counters.add("cache_refresh_failures")
+        finally:
+            self._refreshing.discard(key)
+
+
+async def _key(call: Call) -> bytes:
+    fields = call.body.fields
+    if len(fields.get("messages") or fields.get("prompt") or b"") > _DIGEST_IN_THREAD_AT:
+        return await asyncio.to_thread(fingerprint, call)
+    return fingerprint(call)
