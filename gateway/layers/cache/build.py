@@ -7,17 +7,17 @@ from gateway.call import Handler
 from gateway.inside import Inside
 from gateway.layers.cache.layer import Cache
 from gateway.observe.counters import Counters
-from gateway.state.cache.memory import Memory
+from gateway.state.cache.kept import Kept
 
 if TYPE_CHECKING:
     from gateway.state.redis import Redis
 
 
 def with_cache(
-    handler: Handler, config: Config, memory: Memory, redis: "Redis | None", inside: Inside, counters: Counters
+    handler: Handler, config: Config, kept: Kept, redis: "Redis | None", inside: Inside, counters: Counters
 ) -> Handler:
     """The handler itself where no model is cached."""
     if not any(model.cache is not None for model in config.models.values()):
         return handler
-    memory.resize(config.cache.bytes)
-    return Cache(handler, memory, config.cache.entry_bytes, inside, counters)
+    kept.answers.resize(config.cache.bytes)
+    return Cache(handler, kept.answers, config.cache.entry_bytes, inside, counters)
