@@ -19,9 +19,11 @@ from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_e
 from gateway.api.formats import MESSAGES, OPENAI, Format
 from gateway.api.health import health_doors
 from gateway.api.inference import InferenceDoor
+from gateway.api.metrics import metrics_door
 from gateway.api.models import model_doors
 from gateway.api.openapi import openapi_door
 from gateway.api.request_id import add_request_id
+from gateway.observe.snapshots import Snapshots
 from gateway.onion import Live
 
 _DOORS: dict[str, Operation] = {
@@ -44,16 +46,22 @@ class App:
     (docs/decisions/0002-doors-before-the-framework.md). Everything else is an ordinary Litestar handler.
     """
 
-    __slots__ = ("_doors", "litestar")
+    __slots__ = ("_doors", "bodies", "litestar")
 
-    def __init__(self, live: Live) -> None:
-        bodies = Bodies()
+    def __init__(self, live: Live, snapshots: Snapshots | None = None) -> None:
+        self.bodies = bodies = Bodies()
         self._doors = {
             path: InferenceDoor(operation, live, bodies, _FORMATS.get(operation, OPENAI))
             for path, operation in _DOORS.items()
         }
         self.litestar = Litestar(
-            route_handlers=[*model_doors(live), *health_doors, openapi_door(live), compatibility_door(live)],
+            route_handlers=[
+                *model_doors(live),
+                *health_doors(live.around.health),
+                metrics_door(live, snapshots),
+                openapi_door(live),
+                compatibility_door(live),
+            ],
             exception_handlers={
                 GatewayError: answer_gateway_error,
                 HTTPException: answer_http_exception,

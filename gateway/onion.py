@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,9 @@ from gateway.layers.limits import Limits
 from gateway.layers.telemetry import Telemetry
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
+from gateway.observe.health import Health
+from gateway.observe.metrics import Gauges
+from gateway.observe.trace import Tracer
 from gateway.provider import Provider
 from gateway.routing.choice import Choice
 from gateway.routing.router import Router
@@ -44,6 +47,11 @@ class Running:
         self._count = 0
         self._ended = asyncio.Event()
         self._ended.set()
+
+    @property
+    def count(self) -> int:
+        """Calls in progress."""
+        return self._count
 
     def enter(self) -> None:
         """A call begins."""
@@ -92,6 +100,12 @@ class Surroundings:
     """Where workers and replicas share what they know."""
     records: Records | None = None
     """The database of keys and usage."""
+    tracer: Tracer = field(default_factory=Tracer)
+    """Whose trace a call is part of."""
+    gauges: list[Gauges] = field(default_factory=list)
+    """What rooms hold at the moment: one that has something to tell /metrics adds a function."""
+    health: Health = field(default_factory=Health)
+    """Whether requests are taken; rooms that depend on something add a check."""
 
 
 def build(config: Config, around: Surroundings, before: Onion | None = None) -> Onion:
@@ -103,7 +117,7 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     routes = Routes(config, lambda name: providers[name].options)
     handler: Handler = Router(Dispatch(providers, around.count))
     handler = Limits(handler, around.in_flight, config.server.limits.concurrent_requests)
-    handler = Telemetry(Choice(handler, routes), around.sinks)
+    handler = Telemetry(Choice(handler, routes), around.sinks, around.tracer)
     return Onion(config, Keyring(config.keys), providers, routes, Catalogue(providers), handler, Running())
 
 
@@ -151,7 +165,7 @@ class Live:
     def __init__(self, onion: Onion, around: Surroundings) -> None:
         self.onion = onion
         self.count = around.count
-        self._around = around
+        self.around = around
         self._retirement: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -161,7 +175,7 @@ class Live:
     def swap(self, config: Config) -> None:
         """Serve by a new configuration from now on; what only the old one used ends after its last call."""
         old = self.onion
-        self.onion = build(config, self._around, old)
+        self.onion = build(config, self.around, old)
         self._retirement = asyncio.get_running_loop().create_task(self._retire(old, self.onion, self._retirement))
 
     async def close(self) -> None:

@@ -20,6 +20,8 @@ from gateway.upstream.tokens import AccessToken
 log = logging.getLogger("isthmus.provider")
 
 _HEADS_MAX = 1_024
+_TRACE = frozenset({"traceparent", "tracestate"})
+"""Headers that go on in any case, with the attempt's own span where the gateway makes some."""
 
 
 class _Listed(msgspec.Struct):
@@ -57,7 +59,9 @@ class Provider:
         self._messages_over_chat = bridge(chat) if chat is not None else None
         self._pools: dict[Origin, Pool] = {}
         self._heads: dict[str, tuple[str | None, Pool, bytes]] = {}
-        self._forwarded = tuple(header.lower().encode() for header in settings.forward_headers)
+        self._forwarded = tuple(
+            {header.lower().encode(): None for header in settings.forward_headers if header.lower() not in _TRACE}
+        )
         grant = adapter.token(settings, self.options) if adapter.token else None
         source = grant or (adapter.lend(settings, self.options) if adapter.lend else None)
         self._token = AccessToken(source, proxy=settings.proxy, tls=settings.tls) if source else None
@@ -87,25 +91,32 @@ class Provider:
 
         Raises UpstreamUnreachable, UpstreamTimeout, Overloaded, and what the dialect's engine raises.
         """
+        # The attempt began just now; another may begin while this one waits for its secret.
+        trace = b"" if call.trace is None else call.trace.lines(call.attempts[-1].id)
         if self._token is None and self._engine is None:
-            return self._ask(call, codec, target, encoded, self.settings.api_key, "")
-        return self._prepare_and_ask(call, codec, target, encoded)
+            return self._ask(call, codec, target, encoded, trace, self.settings.api_key, "")
+        return self._prepare_and_ask(call, codec, target, encoded, trace)
 
-    async def _prepare_and_ask(self, call: Call, codec: Codec, target: Target, encoded: Encoded) -> Response:
+    async def _prepare_and_ask(
+        self, call: Call, codec: Codec, target: Target, encoded: Encoded, trace: bytes
+    ) -> Response:
         secret = await self._secret()
         listens = await self._engine.ready(target.model) if self._engine is not None else ""
-        return await self._ask(call, codec, target, encoded, secret, listens)
+        return await self._ask(call, codec, target, encoded, trace, secret, listens)
 
     def _ask(
-        self, call: Call, codec: Codec, target: Target, encoded: Encoded, secret: str | None, listens: str
+        self, call: Call, codec: Codec, target: Target, encoded: Encoded, trace: bytes, secret: str | None, listens: str
     ) -> Awaitable[Response]:
-        """Put a request's head together and hand it to its pool; `listens` is where an engine has it, if one does."""
+        """Put a request's head together and hand it to its pool.
+
+        `trace` are lines of the head that are this attempt's; `listens` is where an engine has it, if one does.
+        """
         url = codec.url(target, call.body)
         known = self._heads.get(listens + url)
         if known is None or known[0] is not secret or self.adapter.signs_each:
             known = self._remember(url, listens, secret, target, encoded.body)
         _, pool, head = known
-        head += b"x-request-id: " + call.request_id + b"\r\n"
+        head += b"%bx-request-id: %b\r\n" % (trace, call.request_id)
         for name in self._forwarded:
             if (value := call.client_headers.get(name)) is not None:
                 head += name + b": " + value + b"\r\n"
@@ -156,6 +167,11 @@ class Provider:
         redact(error, self.settings.api_key)
         redact(error, self._token.present if self._token else None)
         return error
+
+    def load(self) -> tuple[int, int]:
+        """Connections to it, and requests that wait for one."""
+        loads = [pool.load for pool in self._pools.values()]
+        return sum(connections for connections, _ in loads), sum(waiting for _, waiting in loads)
 
     async def close(self) -> None:
         """Let running exchanges end, then close every connection and end the engine."""

@@ -14,11 +14,14 @@ import uvloop
 
 from config.mistakes import ConfigError
 from config.schema import Config
+from config.telemetry import Telemetry
 from gateway.app import App
+from gateway.call import Call
 from gateway.observe.counter import Counter
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
-from gateway.observe.log import log_request
+from gateway.observe.observation import Observation
+from gateway.observe.process import Holdings
 from gateway.observe.usage import UsageTotals
 from gateway.onion import Live, Surroundings, build
 from gateway.server.listener import Listener
@@ -33,6 +36,7 @@ log = logging.getLogger("isthmus.serve")
 
 _FIXED = ("host", "port", "workers", "tls", "request_log")
 """Settings of the server that a reload does not change."""
+_FIXED_TELEMETRY = ("metrics", "log", "otlp")
 _GC_THRESHOLDS = (20_000, 20, 50)
 
 
@@ -48,6 +52,8 @@ class Worker:
     run_dir: Path
     ready: Callable[[], None]
     """Called once requests are taken."""
+    index: int = 0
+    """Which of the workers it is."""
 
 
 def run(worker: Worker) -> None:
@@ -60,33 +66,49 @@ async def _serve(worker: Worker) -> None:
     counter = Counter()
     estimates = Estimates(counter)
     usage = UsageTotals(estimates)
-    sinks = (usage, log_request) if config.server.request_log else (usage,)
     counters = Counters()
+    observed = Observation(config, counters, estimates, worker.run_dir, worker.index)
+    sinks: tuple[Callable[[Call], None], ...] = (usage, *observed.sinks)
     redis = _redis(config, counters)
     records = await _records(config)
     around = Surroundings(
-        worker.in_flight, sinks, worker.run_dir, counter.usage_of, counters, estimates, redis, records
+        worker.in_flight,
+        sinks,
+        worker.run_dir,
+        counter.usage_of,
+        counters,
+        estimates,
+        redis,
+        records,
+        observed.tracer,
+        observed.gauges,
+        observed.health,
     )
     live = Live(build(config, around), around)
-    app = App(live)
+    app = App(live, observed.snapshots)
     listener = Listener(app, config.server.limits, config.server.tls)
+    observed.gauges.append(Holdings(live, listener, app.bodies))
     stopping = asyncio.Event()
     reloading = _Reload(live, worker.reload)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reloading.start)
+    observed.start()
     await live.start()
     async with app.litestar.lifespan():
         await listener.start(worker.sock)
         _settle_garbage_collector()
+        observed.health.phase = "serving"
         worker.ready()
         await stopping.wait()
+        observed.health.phase = "draining"
         log.info("draining: no new requests, running ones have %g s", config.server.drain_seconds)
         await listener.stop(live.onion.config.server.drain_seconds)
     await live.close()
     await estimates.close()
     usage.tell()
+    await observed.close()
     await counter.close()
     if redis is not None:
         await redis.close()
@@ -154,11 +176,20 @@ class _Reload:
         try:
             config = await asyncio.to_thread(self._read)
         except (ConfigError, OSError) as error:
+            self._live.around.counters.add("config_reloads", "refused")
             log.error("the configuration was not reloaded, the old one stays:\n%s", error)
             return
         old = self._live.onion.config.server
         fixed = [name for name in _FIXED if getattr(old, name) != getattr(config.server, name)]
         if fixed:
             log.warning("server.%s: changes after a restart only", ", server.".join(fixed))
+        _warn_of_fixed(self._live.onion.config.telemetry, config.telemetry)
         self._live.swap(config)
+        self._live.around.counters.add("config_reloads", "done")
         log.info("configuration reloaded: %d providers, %d models", len(config.providers), len(config.models))
+
+
+def _warn_of_fixed(old: Telemetry, new: Telemetry) -> None:
+    fixed = [name for name in _FIXED_TELEMETRY if getattr(old, name) != getattr(new, name)]
+    if fixed:
+        log.warning("telemetry.%s: changes after a restart only", ", telemetry.".join(fixed))

@@ -50,6 +50,11 @@ class Bodies:
             raise
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    @property
+    def held(self) -> int:
+        """Bytes of them."""
+        return self._held
+
     def release(self, body: bytes) -> None:
         """The request is over."""
         self._held -= len(body)

@@ -1,7 +1,12 @@
 """Whether the gateway lives, and whether it takes requests."""
 
+from typing import Any
+
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response
+
+from gateway.observe.health import Health
 
 
 @get("/health/live", sync_to_thread=False)
@@ -10,10 +15,22 @@ def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@get("/health/ready", sync_to_thread=False)
-def ready() -> dict[str, str]:
-    """The configuration is loaded and requests are taken; while draining, nothing listens here any more."""
-    return {"status": "ok"}
+def ready_door(health: Health) -> HTTPRouteHandler:
+    """The door of those who send requests here, or do not."""
+
+    @get("/health/ready", sync_to_thread=False)
+    def ready() -> Response[dict[str, Any]]:
+        """200 while requests are served, also where something they need is degraded: it says what, as last known."""
+        if health.phase != "serving":
+            return Response({"status": health.phase}, status_code=503)
+        degraded = health.degraded()
+        if degraded:
+            return Response({"status": "degraded", "degraded": degraded})
+        return Response({"status": "ok"})
+
+    return ready
 
 
-health_doors: list[HTTPRouteHandler] = [live, ready]
+def health_doors(health: Health) -> list[HTTPRouteHandler]:
+    """Both."""
+    return [live, ready_door(health)]

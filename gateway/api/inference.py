@@ -53,7 +53,9 @@ class InferenceDoor:
             await relay(call, reply, send, self._live.count)
         except GatewayError as error:
             status = await send_error(error, request_id, send, self._format)
-            if call is not None:
+            if call is None:
+                self._live.around.counters.add("refused_requests", self._operation, error.code or error.type)
+            else:
                 call.status = status
         except asyncio.CancelledError:
             if call is not None:

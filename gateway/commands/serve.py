@@ -27,7 +27,7 @@ def run(arguments: Namespace) -> int:
         config = read(path, said)
     except ConfigError as error:
         return complain(error)
-    log.configure()
+    log.configure(config.telemetry.log)
     log_faults(config)
     server = config.server
     try:

@@ -22,7 +22,7 @@ def run(arguments: Namespace) -> int:
         config = read(arguments.config, said)
     except ConfigError as error:
         return complain(error)
-    log.configure()
+    log.configure(config.telemetry.log)
     in_flight = InFlight(arguments.in_flight, arguments.index, arguments.workers)
     with bind(arguments.host, arguments.port, shared=True) as sock:
         run_worker(
@@ -32,6 +32,7 @@ def run(arguments: Namespace) -> int:
                 sock=sock,
                 in_flight=in_flight,
                 run_dir=arguments.run_dir,
+                index=arguments.index,
                 ready=lambda: _tell_parent(),
             )
         )

@@ -1,25 +1,35 @@
 """Sees every call from its beginning to after its end, refusals and cancels included, and tells the sinks."""
 
+import asyncio
 from collections.abc import Callable
 
 from adapters.wire.errors import GatewayError
 from gateway.call import Call, Handler, Reply
+from gateway.observe.trace import Tracer
 
 
 class Telemetry:
     """The outermost layer."""
 
-    __slots__ = ("_handler", "_sinks")
+    __slots__ = ("_handler", "_sinks", "_trace")
 
-    def __init__(self, handler: Handler, sinks: tuple[Callable[[Call], None], ...]) -> None:
+    def __init__(self, handler: Handler, sinks: tuple[Callable[[Call], None], ...], tracer: Tracer) -> None:
         self._handler = handler
         self._sinks = sinks
+        self._trace = tracer.trace
 
     async def __call__(self, call: Call) -> Reply:
         """Answer a call and note its error."""
-        call.on_close += self._sinks
+        call.trace = self._trace(call.client_headers)
+        call.on_close.append(self._close)
         try:
             return await self._handler(call)
         except GatewayError as error:
             call.error = error.code or error.type
             raise
+
+    def _close(self, call: Call) -> None:
+        """Every other layer has settled: what the sinks see is final."""
+        call.ended = asyncio.get_running_loop().time()
+        for sink in self._sinks:
+            sink(call)

@@ -1,8 +1,10 @@
-"""Log lines: one a request where asked for, never a prompt, never a key."""
+"""Log lines, as text or as JSON: one a request where asked for, never a prompt, never a key."""
 
-import asyncio
 import logging
 import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 
@@ -10,11 +12,46 @@ from gateway.call import Call
 
 log = logging.getLogger("isthmus.request")
 
+_MODEL_MAX = 128
+_TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
-def configure(level: str = "INFO") -> None:
+
+class Fields:
+    """A message that is data: an object of its own in JSON, which text lines have as it is."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return msgspec.json.encode(self.fields).decode()
+
+
+class JsonFormatter(logging.Formatter):
+    """Every line one JSON object, whatever its message holds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A record as a line."""
+        moment = time.gmtime(record.created)
+        line: dict[str, Any] = {
+            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', moment)}.{int(record.msecs):03}Z",
+            "level": record.levelname,
+            "logger": record.name,
+        }
+        if isinstance(record.msg, Fields):
+            line |= {"message": record.msg.fields.get("event", ""), **record.msg.fields}
+        else:
+            line["message"] = record.getMessage()
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+def configure(form: Literal["text", "json"] = "text", level: str = "INFO") -> None:
     """Send the gateway's log to standard error."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(JsonFormatter() if form == "json" else logging.Formatter(_TEXT))
     root = logging.getLogger("isthmus")
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -23,19 +60,31 @@ def configure(level: str = "INFO") -> None:
 
 def log_request(call: Call) -> None:
     """A sink of calls: what was asked of whom, how it ended, how long it took."""
-    line = {
+    log.info(Fields(_told(call)))
+
+
+def _told(call: Call) -> dict[str, Any]:
+    target, usage, trace = call.target, call.usage, call.trace
+    last = call.attempts[-1] if call.attempts else None
+    return {
         "event": "request",
         "id": call.request_id.decode("latin-1"),
         "key": call.caller.name,
         "operation": call.operation,
-        "model": call.body.model[:128],
-        "provider": call.target.provider if call.target else None,
-        "provider_model": call.target.model if call.target else None,
+        "model": call.body.model[:_MODEL_MAX],
+        "route": call.route.name if call.route else None,
+        "provider": target.provider if target else None,
+        "provider_model": target.model if target else None,
+        "attempts": [f"{attempt.target.provider}:{attempt.cause}:{attempt.status}" for attempt in call.attempts],
+        "cache": call.cache,
         "stream": call.body.stream,
         "status": call.status,
         "error": call.error,
-        "milliseconds": round((asyncio.get_running_loop().time() - call.received) * 1000, 1),
-        "prompt_tokens": call.usage.prompt_tokens if call.usage else None,
-        "completion_tokens": call.usage.completion_tokens if call.usage else None,
+        "milliseconds": round((call.ended - call.received) * 1_000, 1),
+        "first_token_milliseconds": (
+            round((last.first - call.received) * 1_000, 1) if last and last.first and call.body.stream else None
+        ),
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "trace": trace.id.decode() if trace else None,
     }
-    log.info("%s", msgspec.json.encode(line).decode())

@@ -13,6 +13,7 @@ import msgspec
 from adapters.wire.usage import Usage
 from gateway.call import Call
 from gateway.observe.estimates import Estimates
+from gateway.observe.log import Fields
 
 log = logging.getLogger("isthmus.usage")
 
@@ -90,4 +91,4 @@ class UsageTotals:
                 "key": key,
                 "model": f"{provider}/{model}" if provider else _NO_TARGET,
             } | msgspec.to_builtins(total)
-            log.info("%s", msgspec.json.encode(told).decode())
+            log.info(Fields(told))

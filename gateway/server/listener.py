@@ -74,6 +74,11 @@ class Listener:
             self._sweeper.cancel()
         return len(left)
 
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._connections)
+
     def add(self, connection: Connection) -> bool:
         """Count a connection in; False where it is one too many."""
         self._connections.add(connection)

@@ -78,6 +78,11 @@ class Pool:
             raise response.error
         return response
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """Connections, and requests that wait for one."""
+        return self._open, len(self._queue)
+
     async def close(self) -> None:
         """Take no new requests and close idle connections; those under way and queued end with their answers."""
         self._closing = True

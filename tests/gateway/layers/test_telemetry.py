@@ -5,6 +5,7 @@ import pytest
 from adapters.wire.errors import GatewayError, UnknownModel, UpstreamError
 from gateway.call import Call, Reply
 from gateway.layers.telemetry import Telemetry
+from gateway.observe.trace import Tracer
 from tests.gateway.calls import a_call
 
 
@@ -14,10 +15,11 @@ async def test_sinks_are_told_once_when_the_call_closes() -> None:
 
     told: list[Call] = []
     call = a_call()
-    await Telemetry(answer, (told.append, told.append))(call)
+    await Telemetry(answer, (told.append, told.append), Tracer())(call)
     assert told == []
     call.close()
     assert told == [call, call]
+    assert call.ended >= call.received
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,6 @@ async def test_an_error_is_noted_by_its_code_and_raised(error: GatewayError, cod
     told: list[str | None] = []
     call = a_call()
     with pytest.raises(type(error)):
-        await Telemetry(fail, (lambda one: told.append(one.error),))(call)
+        await Telemetry(fail, (lambda one: told.append(one.error),), Tracer())(call)
     call.close()
     assert told == [code]
