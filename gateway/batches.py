@@ -43,6 +43,7 @@ def _part_of(call: Call, body: Body) -> Call:
     part.route = call.route
     part.deadline = call.deadline
     part.attempts = call.attempts
+    part.on_begin = call.on_begin
     part.trace = call.trace
     return part
 

@@ -107,7 +107,7 @@ async def _reply(
         response.close()
         answer = codec.decode(raw, target, call.body)
         call.usage = attempt.usage = answer.usage
-        body = answer.body
+        body = attempt.answer = answer.body
         if answer.usage is None and call.generates:
             call.transcript.append(b"data: %b\n\n" % body.replace(b"\n", b" "))  # to be counted as a stream is
             if answer.with_usage is not None:

@@ -19,7 +19,9 @@ from gateway.call import Call, Handler
 from gateway.catalogue import Catalogue
 from gateway.dispatch import Dispatch
 from gateway.layers.limits import Limits
+from gateway.layers.recording import Recording
 from gateway.layers.telemetry import Telemetry
+from gateway.ledger.ledger import Ledger
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
 from gateway.observe.health import Health
@@ -106,6 +108,8 @@ class Surroundings:
     """What rooms hold at the moment: one that has something to tell /metrics adds a function."""
     health: Health = field(default_factory=Health)
     """Whether requests are taken; rooms that depend on something add a check."""
+    ledger: Ledger | None = None
+    """Where attempts are recorded, if there are records."""
 
 
 def build(config: Config, around: Surroundings, before: Onion | None = None) -> Onion:
@@ -117,6 +121,8 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     routes = Routes(config, lambda name: providers[name].options)
     handler: Handler = Router(Dispatch(providers, around.count))
     handler = Limits(handler, around.in_flight, config.server.limits.concurrent_requests)
+    if around.ledger is not None:
+        handler = Recording(handler, around.ledger)
     handler = Telemetry(Choice(handler, routes), around.sinks, around.tracer)
     return Onion(config, Keyring(config.keys), providers, routes, Catalogue(providers), handler, Running())
 

@@ -16,6 +16,7 @@ from config.mistakes import ConfigError
 from config.schema import Config
 from config.telemetry import Telemetry
 from gateway.app import App
+from gateway.ledger.books import Books
 from gateway.call import Call
 from gateway.observe.counter import Counter
 from gateway.observe.counters import Counters
@@ -70,7 +71,7 @@ async def _serve(worker: Worker) -> None:
     observed = Observation(config, counters, estimates, worker.run_dir, worker.index)
     sinks: tuple[Callable[[Call], None], ...] = (usage, *observed.sinks)
     redis = _redis(config, counters)
-    records = await _records(config)
+    books = Books(config, await _records(config), estimates, counters)
     around = Surroundings(
         worker.in_flight,
         sinks,
@@ -79,10 +80,11 @@ async def _serve(worker: Worker) -> None:
         counters,
         estimates,
         redis,
-        records,
+        books.records,
         observed.tracer,
         observed.gauges,
         observed.health,
+        ledger=books.ledger,
     )
     live = Live(build(config, around), around)
     app = App(live, observed.snapshots)
@@ -112,8 +114,7 @@ async def _serve(worker: Worker) -> None:
     await counter.close()
     if redis is not None:
         await redis.close()
-    if records is not None:
-        await records.close()
+    await books.close()
 
 
 def _redis(config: Config, counters: Counters) -> "Redis | None":
