@@ -1,5 +1,8 @@
 """All that one process keeps of answers, from one configuration to the next."""
 
+import time
+from collections.abc import Callable
+
 from gateway.state.cache.memory import Memory
 
 
@@ -8,6 +11,6 @@ class Kept:
 
     __slots__ = ("answers",)
 
-    def __init__(self) -> None:
-        self.answers = Memory(0)
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.answers = Memory(0, clock)
         """Bounded by what the configuration says."""
