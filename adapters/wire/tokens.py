@@ -56,6 +56,11 @@ def count_chat(messages: Iterable[Any], model: str, tools: Any = None) -> int:
     return tokens + sum(count_text(text, model) for text in _texts(tools))
 
 
+def text_bytes(value: Any) -> int:
+    """Bytes of every text in a part of a prompt, pictures and sounds left out."""
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in _texts(value))
+
+
 def decode_ids(ids: list[int]) -> str:
     """The text of token ids as clients of OpenAI's embedding models write them.
 

@@ -1,10 +1,12 @@
 """What is known of each target in this worker: kept over reloads as long as the target is the same.
 
-`Surroundings.standings` holds them; `snapshot()` is what /metrics and /health/ready show.
+`Surroundings.standings` holds them. `snapshot()` tells of each target whether it rests, what is under way there, how
+much may be, and who waits; /metrics has it through `gauges()`, and whoever shows readiness may ask for it at any time.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -119,6 +121,17 @@ class Standings:
     def __iter__(self) -> Iterator[Standing]:
         return iter(self._known.values())
 
-    def snapshot(self, now: float) -> list[Gauge]:
-        """Every target, as numbers; `now` is on the loop's clock."""
+    def snapshot(self) -> list[Gauge]:
+        """Every target, as numbers."""
+        now = asyncio.get_running_loop().time()
         return [standing.gauge(now) for standing in self._known.values()]
+
+    def gauges(self) -> Iterable[tuple[str, tuple[str, ...], float]]:
+        """The same for /metrics."""
+        for each in self.snapshot():
+            target = each.provider, each.model
+            yield "target_resting", target, float(each.resting > 0)
+            yield "target_attempts_in_flight", target, float(each.in_flight)
+            yield "target_queue", target, float(each.queued)
+            if each.limit is not None:
+                yield "target_limit", target, float(each.limit)
