@@ -14,7 +14,7 @@ from config.caching import Cache as Settings
 from config.routing import Deployment, Model
 from config.schema import Operation, Provider
 from gateway.auth import Caller
-from gateway.call import Call, Handler, Reply, Stream
+from gateway.call import Call, Reply, Stream
 from gateway.inside import Inside
 from gateway.layers.cache.layer import Cache
 from gateway.observe.counters import Counters
@@ -24,6 +24,7 @@ from gateway.state.cache.contract import Store
 from gateway.state.cache.kept import Kept
 from gateway.upstream.pool import Response
 from tests.gateway.calls import a_call
+from tests.upstream.script import PATIENCE
 
 ALICE = Caller("alice-key", ["*"], owner="alice")
 BOB = Caller("bob-key", ["*"], owner="bob")
@@ -226,8 +227,6 @@ def _frame(delta: dict[str, Any], finish: str | None) -> bytes:
 async def _no_count(call: Call) -> Usage:
     return USAGE
 
-
-__all__ = [
     "ALICE",
     "BOB",
     "USAGE",
@@ -240,3 +239,10 @@ __all__ = [
     "a_stream",
     "an_answer",
 ]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let others run until something holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0)

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.wire.errors import NotCached, UpstreamError
 from adapters.wire.folding import fold
-from tests.gateway.layers.cache.kitchen import ALICE, BOB, USAGE, Client, Place, a_stream, an_answer
+from tests.gateway.layers.cache.kitchen import ALICE, BOB, USAGE, Client, Place, a_stream, an_answer, until
 
 
 async def test_the_same_request_is_answered_once() -> None:
@@ -166,8 +166,7 @@ async def test_a_stream_that_its_client_left_is_not_kept() -> None:
     place.kitchen.chunks = [*a_stream("a b"), b"hang"]
     call, client = place.call(stream=True), Client()
     serving = asyncio.create_task(place.serve(call, client))
-    while len(client.pieces) < 3:
-        await asyncio.sleep(0)
+    await until(lambda: len(client.pieces) == 3)
     serving.cancel()
     await asyncio.wait([serving])
     place.kitchen.chunks = None
@@ -214,7 +213,7 @@ async def test_a_whole_answer_is_given_as_a_stream() -> None:
 @pytest.mark.parametrize("asked_first", [True, False])
 async def test_usage_is_told_to_those_who_ask(asked_first: bool) -> None:
     place = Place()
-    wanting = {"stream": True, "stream_options": {"include_usage": True}}
+    wanting: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
     await place.ask(**(wanting if asked_first else {"stream": True}))
     told = await place.ask(**wanting)
     untold = await place.ask(stream=True)
@@ -245,11 +244,6 @@ async def test_with_recorded_pacing_pieces_come_as_they_came() -> None:
 # Stale answers
 
 
-async def refreshed(place: Place) -> None:
-    while place.running or not place.kitchen.orders:
-        await asyncio.sleep(0)
-
-
 async def test_a_stale_answer_is_given_at_once_and_refreshed_once() -> None:
     place = Place(ttl=60, stale=60)
     await place.ask()
@@ -258,10 +252,9 @@ async def test_a_stale_answer_is_given_at_once_and_refreshed_once() -> None:
     stale = [await place.ask() for _ in range(3)]
     assert [each.cache for each in stale] == [b"stale"] * 3
     assert {each.body for each in stale} == {an_answer("answer 1")}
-    while len(place.kitchen.orders) < 2:
-        await asyncio.sleep(0)
+    await until(lambda: len(place.kitchen.orders) == 2)
     place.kitchen.gate.set()
-    await refreshed(place)
+    await until(lambda: not place.running)
     assert (await place.ask()).body == an_answer("answer 2")
     assert len(place.kitchen.orders) == 2
 
@@ -272,9 +265,7 @@ async def test_a_refresh_is_a_call_of_its_own_that_tells_why() -> None:
     await place.serve(asked, Client())
     place.clock.now += 61
     await place.ask()
-    while len(place.kitchen.orders) < 2:
-        await asyncio.sleep(0)
-    await refreshed(place)
+    await until(lambda: len(place.kitchen.orders) == 2 and not place.running)
     refresh = place.kitchen.orders[1]
     assert refresh.caller is ALICE
     assert refresh.request_id != asked.request_id
@@ -287,10 +278,9 @@ async def test_a_refresh_that_fails_leaves_the_old_answer_and_is_tried_again() -
     place.clock.now += 61
     place.kitchen.fault = UpstreamError("Down.")
     for _ in range(2):
-        orders = len(place.kitchen.orders)
+        failures = place.counters.values[("cache_refresh_failures",)]
         assert (await place.ask()).cache == b"stale"
-        while len(place.kitchen.orders) == orders or place.running:
-            await asyncio.sleep(0)
+        await until(lambda: place.counters.values[("cache_refresh_failures",)] > failures)  # noqa: B023
     assert place.counters.values[("cache_refresh_failures",)] == 2
 
 
