@@ -227,19 +227,6 @@ def _frame(delta: dict[str, Any], finish: str | None) -> bytes:
 async def _no_count(call: Call) -> Usage:
     return USAGE
 
-    "ALICE",
-    "BOB",
-    "USAGE",
-    "Client",
-    "Clock",
-    "Handler",
-    "Kitchen",
-    "Place",
-    "a_route",
-    "a_stream",
-    "an_answer",
-]
-
 
 async def until(holds: Callable[[], bool]) -> None:
     """Let others run until something holds."""
