@@ -15,6 +15,21 @@ Tokens = Annotated[int, Meta(ge=1, le=10**9)]
 UsdPerMillion = Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
+class LongPrices(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the whole of a call costs whose prompt is long."""
+
+    over: Tokens
+    """Longer than so many tokens."""
+    prompt: UsdPerMillion
+    """As in `prices`, like the others."""
+    completion: UsdPerMillion
+    """Of the answer."""
+    cached: UsdPerMillion | None = None
+    """Of the prompt, read from the provider's cache."""
+    cache_write: UsdPerMillion | None = None
+    """Of the prompt, written to the provider's cache."""
+
+
 class Prices(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """US dollars for a million tokens of each class; a class without a price costs what its whole costs."""
 
@@ -32,6 +47,8 @@ class Prices(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Of the completion."""
     search: UsdPerMillion | None = None
     """For a million rerank searches, where they are billed so."""
+    long: LongPrices | None = None
+    """Other prices for calls with long prompts."""
     version: str
     """The day on which these were the prices, as 2026-11-01."""
 

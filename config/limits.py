@@ -4,9 +4,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from config.values import Count, Money
+from config.values import Count, Seconds
 
 Tokens = Annotated[int, Meta(ge=1, le=10**12)]
+Dollars = Annotated[float, Meta(ge=0, le=9_000_000)]
+"""In nano-dollars this still fits the numbers of Redis' scripts."""
 
 
 class Budget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -14,9 +16,9 @@ class Budget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     per: Literal["day", "month", "total"]
     """When it begins anew, in UTC."""
-    usd: Money
+    usd: Dollars
     """The hard end: a call that could cost more than what is left is refused."""
-    warn_usd: Money | None = None
+    warn_usd: Dollars | None = None
     """The soft end: from here on answers carry a warning, and the webhook is told once."""
 
 
@@ -57,3 +59,12 @@ class CallLimits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     budget are refused in both cases."""
     webhook: str | None = None
     """An https URL that is told, as JSON, when a budget reaches its soft or hard end."""
+    webhook_private: bool = False
+    """Whether that may be an address of a private network or of this machine."""
+    media_tokens: Tokens | None = None
+    """What one image, sound or document in a request takes at most; without it, a call with any is reserved for the
+    model's whole context."""
+    assumed_context: Tokens = 1_048_576
+    """The context of models whose facts do not tell it, where the largest use of a call depends on it."""
+    lease_seconds: Seconds = 15
+    """With Redis: what calls reserved is given back when their worker has shown no sign of life for so long."""

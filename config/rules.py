@@ -10,6 +10,7 @@ from config.catalogue import catalogue
 from config.check import plain
 from config.files import check_tls
 from config.http_syntax import is_host, is_loopback
+from config.limit_rules import check_limits
 from config.mistakes import nearest
 from config.provider_rules import check_provider
 from config.redaction import show_text
@@ -34,6 +35,7 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     _check_redis(config, report)
     _check_keys(tree, report)
     _check_models(tree, report)
+    check_limits(config, tree, report)
 
 
 def _check_server(server: Server, guarded: bool, report: Report) -> None:

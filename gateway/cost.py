@@ -7,27 +7,58 @@ from config.facts import Prices
 
 _NANO_PER_USD = 1_000_000_000
 _NANO_PER_TOKEN = _NANO_PER_USD / 1_000_000
+_NOISE = 1e-6
+"""Of a nano-dollar: what sums of fractions may be off by, which is not rounded up."""
 
 
 def cost_of(usage: Usage, prices: Prices) -> int:
-    """The money that a call's tokens cost, rounded up to a nano-dollar."""
+    """The money that a call's tokens and searches cost, rounded up to a nano-dollar.
+
+    A provider that bills a rerank by the search does not bill its tokens.
+    """
+    if usage.searches and prices.search is not None:
+        return _rounded(usage.searches * prices.search)
     prompt, completion = prices.prompt, prices.completion
+    cached, written = prices.cached, prices.cache_write
+    if prices.long is not None and usage.prompt_tokens > prices.long.over:
+        prompt, completion = prices.long.prompt, prices.long.completion
+        cached, written = prices.long.cached, prices.long.cache_write
     plain = usage.prompt_tokens - usage.cached_tokens - usage.cache_write_tokens - usage.prompt_audio_tokens
     spoken = usage.completion_audio_tokens
-    usd_per_million = (
+    return _rounded(
         max(0, plain) * prompt
-        + usage.cached_tokens * _or(prices.cached, prompt)
-        + usage.cache_write_tokens * _or(prices.cache_write, prompt)
+        + usage.cached_tokens * _or(cached, prompt)
+        + usage.cache_write_tokens * _or(written, prompt)
         + usage.prompt_audio_tokens * _or(prices.prompt_audio, prompt)
         + max(0, usage.completion_tokens - spoken) * completion
         + spoken * _or(prices.completion_audio, completion)
     )
-    return math.ceil(usd_per_million * _NANO_PER_TOKEN - 1e-6)
+
+
+def dearest(prices: Prices, prompt: int, completion: int, *, searches: int = 0, audio: bool = True) -> int:
+    """What so many tokens and searches cost at most, whatever their classes. `audio`: some may be sound."""
+    read = [prices.prompt, prices.cached, prices.cache_write, prices.prompt_audio if audio else None]
+    written = [prices.completion, prices.completion_audio if audio else None]
+    if prices.long is not None and prompt > prices.long.over:
+        read += [prices.long.prompt, prices.long.cached, prices.long.cache_write]
+        written.append(prices.long.completion)
+    tokens = _rounded(prompt * max(filter(None, read), default=0) + completion * max(filter(None, written), default=0))
+    return max(tokens, _rounded(searches * (prices.search or 0)))
 
 
 def nano_dollars(usd: float) -> int:
     """Dollars as the operator writes them, in the unit that everything counts in."""
     return round(usd * _NANO_PER_USD)
+
+
+def dollars(nano: int) -> str:
+    """Nano-dollars as a decimal number of dollars, exactly."""
+    whole, rest = divmod(nano, _NANO_PER_USD)
+    return f"{whole}.{rest:09}".rstrip("0").rstrip(".") if rest else str(whole)
+
+
+def _rounded(usd_per_million: float) -> int:
+    return math.ceil(usd_per_million * _NANO_PER_TOKEN - _NOISE)
 
 
 def _or(price: float | None, otherwise: float) -> float:

@@ -12,13 +12,15 @@ from adapters.inference.registry import find
 from adapters.inference.stand_in import stand_in
 from adapters.wire.usage import Usage
 from config import schema
+from config.limit_rules import limits_anybody
 from config.mistakes import UnusableDialect
 from config.schema import Config
 from gateway.auth import Keyring
 from gateway.call import Call, Handler
 from gateway.catalogue import Catalogue
 from gateway.dispatch import Dispatch
-from gateway.layers.limits import Limits
+from gateway.layers.limits.in_flight import InFlightLimit
+from gateway.layers.limits.layer import Limits
 from gateway.layers.recording import Recording
 from gateway.layers.telemetry import Telemetry
 from gateway.ledger.ledger import Ledger
@@ -32,6 +34,7 @@ from gateway.routing.choice import Choice
 from gateway.routing.router import Router
 from gateway.routing.routes import Routes
 from gateway.state.in_flight import InFlight
+from gateway.state.limits.desk import Desk
 from gateway.state.records.contract import Records
 
 if TYPE_CHECKING:
@@ -108,6 +111,8 @@ class Surroundings:
     """What rooms hold at the moment: one that has something to tell /metrics adds a function."""
     health: Health = field(default_factory=Health)
     """Whether requests are taken; rooms that depend on something add a check."""
+    limits: Desk = field(default_factory=Desk)
+    """What callers have used."""
     ledger: Ledger | None = None
     """Where attempts are recorded, if there are records."""
 
@@ -120,7 +125,10 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     providers = _providers(config, around.run_dir, before)
     routes = Routes(config, lambda name: providers[name].options)
     handler: Handler = Router(Dispatch(providers, around.count))
-    handler = Limits(handler, around.in_flight, config.server.limits.concurrent_requests)
+    if limits_anybody(config, with_records=around.records is not None):
+        around.limits.configure(config.limits)
+        handler = Limits(handler, config.limits, around.limits, around.estimates, around.counters)
+    handler = InFlightLimit(handler, around.in_flight, config.server.limits.concurrent_requests)
     if around.ledger is not None:
         handler = Recording(handler, around.ledger)
     handler = Telemetry(Choice(handler, routes), around.sinks, around.tracer)

@@ -27,6 +27,7 @@ from gateway.observe.usage import UsageTotals
 from gateway.onion import Live, Surroundings, build
 from gateway.server.listener import Listener
 from gateway.state.in_flight import InFlight
+from gateway.state.limits.desk import Desk
 from gateway.state.records.contract import Records, RecordsUnavailable, RecordsUnusable
 from gateway.state.records.open import open_records
 
@@ -85,6 +86,7 @@ async def _serve(worker: Worker) -> None:
         observed.gauges,
         observed.health,
         ledger=books.ledger,
+        limits=_desk(config, counters, redis),
     )
     live = Live(build(config, around), around)
     app = App(live, observed.snapshots)
@@ -109,6 +111,7 @@ async def _serve(worker: Worker) -> None:
         await listener.stop(live.onion.config.server.drain_seconds)
     await live.close()
     await estimates.close()
+    await around.limits.close()
     usage.tell()
     await observed.close()
     await counter.close()
@@ -124,6 +127,16 @@ def _redis(config: Config, counters: Counters) -> "Redis | None":
     from gateway.state.redis import Redis
 
     return Redis(config.state.redis, counters)
+
+
+def _desk(config: Config, counters: Counters, redis: "Redis | None") -> Desk:
+    """Where limits are counted: in Redis where there is one."""
+    desk = Desk(counters)
+    if redis is not None:
+        from gateway.state.limits.shared import RedisLimits
+
+        desk.share(RedisLimits(redis, desk.alarm.warn, config.limits.lease_seconds))
+    return desk
 
 
 async def _records(config: Config) -> Records | None:

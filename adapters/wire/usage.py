@@ -21,6 +21,8 @@ class Usage(Struct, frozen=True):
     """Of the prompt, written to the provider's cache."""
     prompt_audio_tokens: int = 0
     completion_audio_tokens: int = 0
+    searches: int = 0
+    """Of a rerank, where the provider bills it so."""
 
 
 def usage_json(usage: Usage) -> dict[str, Any]:

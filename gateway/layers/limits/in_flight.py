@@ -7,7 +7,7 @@ from gateway.call import Call, Handler, Reply
 from gateway.state.in_flight import InFlight
 
 
-class Limits:
+class InFlightLimit:
     """Bounds the requests in progress, over all workers."""
 
     __slots__ = ("_handler", "_in_flight", "_most")

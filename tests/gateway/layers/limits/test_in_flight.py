@@ -4,7 +4,7 @@ import pytest
 
 from adapters.wire.errors import BadRequest, Overloaded
 from gateway.call import Call, Reply
-from gateway.layers.limits import Limits
+from gateway.layers.limits.in_flight import InFlightLimit
 from gateway.state.in_flight import InFlight
 from tests.gateway.calls import a_call
 
@@ -14,7 +14,7 @@ async def answer(call: Call) -> Reply:
 
 
 async def test_over_the_limit_a_call_is_refused_until_one_has_closed() -> None:
-    limits = Limits(answer, InFlight(), 2)
+    limits = InFlightLimit(answer, InFlight(), 2)
     first, second = a_call(), a_call()
     await limits(first)
     await limits(second)
@@ -29,7 +29,7 @@ async def test_over_the_limit_a_call_is_refused_until_one_has_closed() -> None:
 async def test_a_call_counts_until_its_answer_has_left() -> None:
     in_flight = InFlight()
     call = a_call()
-    await Limits(answer, in_flight, 1)(call)
+    await InFlightLimit(answer, in_flight, 1)(call)
     assert in_flight.total() == 1
     call.close()
     assert in_flight.total() == 0
@@ -42,14 +42,14 @@ async def test_a_call_that_fails_gives_its_place_back() -> None:
     in_flight = InFlight()
     call = a_call()
     with pytest.raises(BadRequest):
-        await Limits(fail, in_flight, 1)(call)
+        await InFlightLimit(fail, in_flight, 1)(call)
     call.close()
     assert in_flight.total() == 0
 
 
 async def test_a_refused_call_takes_no_place() -> None:
     in_flight = InFlight()
-    limits = Limits(answer, in_flight, 1)
+    limits = InFlightLimit(answer, in_flight, 1)
     await limits(a_call())
     refused = a_call()
     with pytest.raises(Overloaded):

@@ -1,0 +1,169 @@
+"""The largest use that a call can come to: never less than what it will really be.
+
+A token stands for at least one byte of text, and JSON is never shorter than the text in it. What templates, tools and
+schemas add around the text has a fixed allowance. What a picture, a sound or a document takes can't be told from its
+bytes: such a call is bounded by the model's context, or by what the operator declares for each.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from adapters.wire.body import Body
+from config.facts import Facts
+from config.limits import CallLimits
+from gateway.call import Call
+from gateway.cost import dearest
+
+_OVERHEAD: Final = 1_024
+"""Tokens of templates, of the instructions for tools, and of what announces a schema."""
+_CHOICES_MAX: Final = 128
+_MEDIA: Final = tuple(
+    f'"{word}"'.encode()
+    for word in (
+        *("image", "image_url", "input_image", "audio", "audio_url", "input_audio"),
+        *("video", "video_url", "input_video", "file", "input_file", "document"),
+    )
+)
+_ESCAPED_LETTER: Final = b"\\u00"
+"""A word may be written so, and only then has this in it."""
+_OBJECTS: Final = frozenset(
+    {
+        *("response_format", "stream_options", "metadata", "logit_bias", "prediction", "audio", "reasoning"),
+        *("thinking", "tool_choice", "function_call", "web_search_options", "chat_template_kwargs"),
+    }
+)
+"""Fields that are objects and can't hold another bound of the answer; any other may be for one dialect alone."""
+_SCANNED_MAX: Final = 262_144
+"""Bytes of messages that are looked through for parts. Larger ones are taken for as many as they could hold."""
+_PART_BYTES: Final = 16
+_OBJECT, _LIST = b"{["
+_PASSAGE_BYTES: Final = 500
+_PASSAGES: Final = 100
+"""A rerank search has so many passages; a document is cut into passages of 500 tokens."""
+_number = msgspec.json.Decoder(int, strict=False)
+_list = msgspec.json.Decoder(list[Raw])
+
+
+class Bounds:
+    """Computes them, by what the operator says of models that nobody knows."""
+
+    __slots__ = ("_assumed_context", "_media_tokens")
+
+    def __init__(self, limits: CallLimits) -> None:
+        self._assumed_context = limits.assumed_context
+        self._media_tokens = limits.media_tokens
+
+    def tokens(self, call: Call, facts: Facts | None) -> tuple[int, int]:
+        """Tokens of prompt and completion, with one of the call's targets, at most."""
+        body = call.body
+        size = sum(map(len, body.fields.values())) + _OVERHEAD
+        if not call.generates:
+            return _without_completion(call.operation, body, size), 0
+        context = facts.context if facts is not None else None
+        media = _media(body)
+        if media:
+            whole = context or self._assumed_context
+            prompt = whole if self._media_tokens is None else size + media * self._media_tokens
+        else:
+            prompt = size
+        prompts = _prompts(body)
+        if context is not None:
+            prompt = min(prompt, context * prompts)
+        completion = _asked(body)
+        most = facts.completion or facts.context if facts is not None else None
+        if completion is None:
+            completion = most or self._assumed_context
+        elif most is not None:
+            completion = min(completion, most)
+        if (prediction := body.fields.get("prediction")) is not None:
+            completion += len(prediction)  # what is not taken over of it is billed as if it were written
+        return prompt, completion * _choices(body) * prompts
+
+
+def largest_cost(call: Call, prompt: int, completion: int, facts: Facts | None) -> int | None:
+    """Nano-dollars of the dearest use of so many tokens; None where a price is not known."""
+    if facts is None or facts.prices is None or "models" in call.body.fields:
+        return None
+    return dearest(facts.prices, prompt, completion, searches=_searches(call) if call.operation == "rerank" else 0)
+
+
+def billed_attempts(call: Call) -> int:
+    """How many targets may each do the whole work of a call."""
+    settings = call.route.settings if call.route else None
+    if settings is None:
+        return 1
+    return 1 + (settings.hedge is not None) + (settings.broken_stream == "continue")
+
+
+def _asked(body: Body) -> int | None:
+    """The longest answer that the client asks for; None where its request may say so in another place, or nowhere."""
+    fields = body.fields
+    said = [_read(fields[name]) for name in ("max_completion_tokens", "max_tokens") if name in fields]
+    if not said or None in said:
+        return None
+    for name, value in fields.items():
+        if name not in _OBJECTS and memoryview(value)[0] == _OBJECT:
+            return None
+    return max(filter(None, said), default=0)
+
+
+def _choices(body: Body) -> int:
+    fields = body.fields
+    if "n" not in fields and "best_of" not in fields:
+        return 1
+    said = [_read(fields[name]) for name in ("n", "best_of") if name in fields and bytes(fields[name]) != b"null"]
+    return _CHOICES_MAX if None in said else max(1, *(each or 0 for each in said), 1)
+
+
+def _prompts(body: Body) -> int:
+    """The texts of an older completion that are continued one by one."""
+    prompt = body.fields.get("prompt")
+    if prompt is None or memoryview(prompt)[0] != _LIST:
+        return 1
+    each = _items(prompt)
+    return len(each) if each and bytes(each[0])[:1] in b'"[' else 1
+
+
+def _media(body: Body) -> int:
+    """Parts of messages that are no text, at most."""
+    messages = body.fields.get("messages")
+    if messages is None:
+        return 0
+    if len(messages) > _SCANNED_MAX:
+        return len(messages) // _PART_BYTES
+    raw = bytes(messages)
+    if raw.find(b"[", 1) < 0:
+        return 0  # content is text everywhere
+    if raw.find(_ESCAPED_LETTER) >= 0:
+        return raw.count(b"{")
+    return sum(raw.count(word) for word in _MEDIA)
+
+
+def _without_completion(operation: str, body: Body, size: int) -> int:
+    if operation == "rerank":
+        documents = len(_items(body.fields.get("documents")))
+        return size + documents * (len(body.fields.get("query", b"")) + 16)  # each is read with the query
+    return 0 if operation == "count_tokens" else size
+
+
+def _searches(call: Call) -> int:
+    documents = call.body.fields.get("documents")
+    if documents is None:
+        return 1
+    return -(-(len(_items(documents)) + len(documents) // _PASSAGE_BYTES) // _PASSAGES)
+
+
+def _items(value: Raw | None) -> list[Raw]:
+    try:
+        return _list.decode(value) if value is not None else []
+    except (msgspec.DecodeError, RecursionError):
+        return []
+
+
+def _read(value: Raw) -> int | None:
+    try:
+        return max(0, _number.decode(value))
+    except msgspec.DecodeError:
+        return None

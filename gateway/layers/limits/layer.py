@@ -1,0 +1,135 @@
+"""Reserves the largest use of a call in all its limits before it goes on; its end settles to what it really used."""
+
+from collections.abc import Awaitable
+from typing import Final
+
+from adapters.wire.errors import GatewayError
+from config.limits import CallLimits
+from gateway.call import Call, Handler, Reply
+from gateway.cost import cost_of, dollars
+from gateway.layers.limits.accounts import Account, Accounts
+from gateway.layers.limits.bounds import Bounds, billed_attempts, largest_cost
+from gateway.layers.limits.errors import LimitsUnavailable, PriceUnknown, refused
+from gateway.layers.limits.headers import Header, printable, renamed, standing, standing_refused, warning
+from gateway.layers.limits.settlement import Settlement, prices_of
+from gateway.observe.counters import Counters
+from gateway.observe.estimates import Estimates
+from gateway.state.limits.contract import Amounts, Lease, LimitStore, Refusal
+from gateway.state.limits.desk import Desk
+from gateway.state.redis import RedisUnavailable
+
+_COST: Final = b"x-isthmus-cost"
+_WARNING: Final = b"x-isthmus-budget-warning"
+_RETRY_SECONDS: Final = 1.0
+_NO_TOKENS: Final = frozenset({"count_tokens"})
+
+
+class Limits:
+    """The layer."""
+
+    __slots__ = ("_accounts", "_bounds", "_counters", "_desk", "_estimates", "_handler", "_limits")
+
+    def __init__(
+        self, handler: Handler, limits: CallLimits, desk: Desk, estimates: Estimates, counters: Counters
+    ) -> None:
+        self._handler = handler
+        self._limits = limits
+        self._desk = desk
+        self._estimates = estimates
+        self._counters = counters
+        self._accounts = Accounts(limits)
+        self._bounds = Bounds(limits)
+
+    def __call__(self, call: Call) -> Awaitable[Reply]:
+        """Answer a call. Raises RateLimited, BudgetSpent, PriceUnknown and LimitsUnavailable."""
+        account = self._accounts.find(call.caller, call.body.model)
+        return self._handler(call) if account is None else self._limited(call, account)
+
+    async def _limited(self, call: Call, account: Account) -> Reply:
+        amounts = (1, 0, 1, 0)
+        if account.spends or account.counts_tokens:
+            amounts = self._largest(call, account)
+        store: LimitStore = self._desk.store
+        try:
+            answer = await store.reserve(account.buckets, amounts)
+        except RedisUnavailable:
+            store = self._without_redis(account)
+            answer = await store.reserve(account.buckets, amounts)
+        if isinstance(answer, Refusal):
+            raise self._refuse(answer)
+        call.on_close.append(Settlement(store, answer, self._estimates, self._counters))
+        headers = self._headers(account, answer)
+        try:
+            reply = await self._handler(call)
+        except GatewayError as error:
+            error.headers = (*renamed(error.headers), *headers)
+            raise
+        reply.headers = renamed(reply.headers)
+        reply.headers += headers
+        if account.spends and reply.stream is None:
+            reply.headers.append((_COST, _cost(call)))
+        return reply
+
+    def _largest(self, call: Call, account: Account) -> Amounts:
+        route = call.route
+        assert route is not None  # noqa: S101 - chosen before any layer that needs it
+        if call.operation in _NO_TOKENS:
+            return (1, 0, 1, 0)
+        tokens = cost = 0
+        for target, facts in zip(route.targets, route.facts, strict=True):
+            prompt, completion = self._bounds.tokens(call, facts)
+            tokens = max(tokens, prompt + completion)
+            if account.spends:
+                dearest = largest_cost(call, prompt, completion, facts)
+                if dearest is None:
+                    self._without_price(f"{target.provider}/{target.model}")
+                else:
+                    cost = max(cost, dearest)
+        times = billed_attempts(call)
+        return (1, tokens * times, 1, cost * times)
+
+    def _without_price(self, model: str) -> None:
+        if self._limits.unknown_price == "refuse":
+            raise PriceUnknown(
+                f"This key has a budget, and the price of '{model}' is not known. Whoever runs this gateway can say it"
+                f" in the configuration, as facts: {{'{model}': {{prices: …}}}}, or allow such calls with"
+                " limits.unknown_price.",
+                param="model",
+            )
+        self._desk.alarm.price_unknown(model)
+
+    def _without_redis(self, account: Account) -> LimitStore:
+        """Where to count while Redis does not answer. Raises LimitsUnavailable."""
+        if account.spends or self._limits.without_redis == "refuse":
+            self._counters.add("limits_refused", "redis")
+            raise LimitsUnavailable(
+                "What this key may use is counted in Redis, which does not answer at the moment. Try again.",
+                retry_after=_RETRY_SECONDS,
+            )
+        self._desk.alarm.counting_alone()
+        return self._desk.memory
+
+    def _refuse(self, refusal: Refusal) -> GatewayError:
+        bucket = refusal.bucket
+        self._counters.add("limits_refused", "reserved" if bucket.per and refusal.held else bucket.measure.name.lower())
+        if refusal.first:
+            self._desk.alarm.spent(bucket, refusal.spent)
+        return refused(refusal, standing_refused(refusal))
+
+    def _headers(self, account: Account, lease: Lease) -> list[Header]:
+        headers = standing(lease)
+        if account.warns and (said := warning(lease.buckets, lease.spent, account.warns)):
+            headers.append((_WARNING, printable(said)))
+        return headers
+
+
+def _cost(call: Call) -> bytes:
+    """What an answer has cost, in US dollars."""
+    cost = 0
+    for attempt in call.attempts:
+        if attempt.usage is not None and attempt.cause != "mirror":
+            prices = prices_of(call.route, attempt.target)
+            if prices is None:
+                return b"unknown"
+            cost += cost_of(attempt.usage, prices)
+    return dollars(cost).encode()

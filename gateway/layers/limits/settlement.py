@@ -1,0 +1,122 @@
+"""What a call has really used, when it is over."""
+
+import asyncio
+from typing import Final
+
+from adapters.inference.contract import Target
+from adapters.wire.usage import Usage
+from config.facts import Prices
+from gateway.call import Attempt, Call
+from gateway.cost import cost_of
+from gateway.observe.counters import Counters
+from gateway.observe.estimates import Estimates
+from gateway.route import Route
+from gateway.state.limits.contract import Amounts, Lease, LimitStore, Measure
+
+_LEFT: Final = 499
+_LOOK_AGAIN_SECONDS: Final = 0.5
+
+
+class Settlement:
+    """Runs when the call is closed: what it reserved becomes what it used.
+
+    Where nobody can say what an attempt used, it has used what was reserved: a budget errs on its own side.
+    """
+
+    __slots__ = ("_cost", "_counters", "_estimates", "_lease", "_owed", "_running", "_store", "_tokens", "_unknown")
+
+    def __init__(self, store: LimitStore, lease: Lease, estimates: Estimates, counters: Counters) -> None:
+        self._store = store
+        self._lease = lease
+        self._estimates = estimates
+        self._counters = counters
+        self._tokens = 0
+        self._cost = 0
+        self._unknown = False
+        self._owed: Attempt | None = None
+        """The attempt whose usage is being counted."""
+        self._running: list[Attempt] = []
+        """Attempts that go on: their answer has other readers, or their end is under way."""
+
+    def __call__(self, call: Call) -> None:
+        """Settle now, or when what is owed is known."""
+        for attempt in call.attempts:
+            if attempt.ended:
+                self._add_attempt(call, attempt)
+            else:
+                self._running.append(attempt)
+        if (owed := self._owed) is not None:
+            prices = prices_of(call.route, owed.target)
+            self._estimates.then(call, lambda usage: self._counted(usage, prices))
+        if self._running:
+            self._look_again(call)
+        elif self._owed is None:
+            self._settle()
+
+    def _add_attempt(self, call: Call, attempt: Attempt) -> None:
+        if attempt.cause == "mirror":
+            return
+        usage = attempt.usage
+        if usage is None:
+            if did_nothing(attempt, call):
+                return
+            if attempt is call.attempts[-1] and self._estimates.owed(call):
+                self._owed = attempt
+                return
+            if call.usage is None:
+                self._unknown = True
+                return
+            written = call.usage.completion_tokens if attempt.first and attempt.status != _LEFT else 0
+            usage = Usage(call.usage.prompt_tokens, written, estimated=True)
+        self._add(usage, prices_of(call.route, attempt.target))
+
+    def _add(self, usage: Usage, prices: Prices | None) -> None:
+        self._tokens += usage.prompt_tokens + usage.completion_tokens
+        if prices is not None:
+            self._cost += cost_of(usage, prices)
+
+    def _counted(self, usage: Usage, prices: Prices | None) -> None:
+        if usage.prompt_tokens or usage.completion_tokens:
+            self._add(usage, prices)
+        else:
+            self._unknown = True
+        self._owed = None
+        if not self._running:
+            self._settle()
+
+    def _look_again(self, call: Call) -> None:
+        running, self._running = self._running, []
+        for attempt in running:
+            if not attempt.ended:
+                self._running.append(attempt)
+            elif attempt.usage is not None:
+                self._add(attempt.usage, prices_of(call.route, attempt.target))
+            elif not did_nothing(attempt, call):
+                self._unknown = True
+        if self._running:
+            asyncio.get_running_loop().call_later(_LOOK_AGAIN_SECONDS, self._look_again, call)
+        elif self._owed is None:
+            self._settle()
+
+    def _settle(self) -> None:
+        reserved = self._lease.amounts
+        tokens, cost = self._tokens, self._cost
+        if self._unknown:
+            self._counters.add("limits_unknown_use")
+            tokens, cost = max(tokens, reserved[Measure.TOKENS]), max(cost, reserved[Measure.MONEY])
+        amounts: Amounts = (reserved[Measure.REQUESTS], tokens, 0, cost)
+        self._store.settle(self._lease, amounts)
+
+
+def did_nothing(attempt: Attempt, call: Call) -> bool:
+    """Whether a target did no work that it could bill: it refused, failed, or was not reached."""
+    return call.operation == "count_tokens" or (attempt.error is not None and attempt.status not in (200, _LEFT))
+
+
+def prices_of(route: Route | None, target: Target) -> Prices | None:
+    """What a target's tokens cost; None where nobody knows."""
+    if route is not None:
+        for known, facts in zip(route.targets, route.facts, strict=True):
+            if known is target:
+                return facts.prices if facts is not None else None
+    return None

@@ -1,0 +1,104 @@
+"""What a store of limits does: reserve over several buckets at once or not at all, and settle to the real use later.
+
+Times are whole milliseconds of UTC. Money is nano-dollars.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import Final, Protocol, TypeAlias
+
+from msgspec import Struct
+
+NEVER: Final = 2**53
+"""In the stead of a time to wait: waiting does not help."""
+SOON: Final = 1_000
+"""Milliseconds after which to ask again for what calls in progress hold."""
+MOST: Final = 2**53 - 1
+"""The largest number that Redis' scripts count exactly."""
+
+
+class Measure(IntEnum):
+    """What a bucket counts."""
+
+    REQUESTS = 0
+    TOKENS = 1
+    PARALLEL = 2
+    MONEY = 3
+
+
+Amounts: TypeAlias = tuple[int, int, int, int]
+"""What a call reserves, or has used, of each measure."""
+
+
+class Bucket(Struct, frozen=True):
+    """One limit of one holder. The most may change between calls; what was counted under its name stays."""
+
+    name: str
+    """Of the holder and the limit; it holds no secret."""
+    measure: Measure
+    most: int
+    width: int = 0
+    """Milliseconds of a slot, where the limit is for a time that moves on with the clock."""
+    slots: int = 0
+    """So many of these are that time. One more is counted, because the slot of the moment has only begun: never more
+    than the limit in any such time, and what was used counts up to a slot longer."""
+    per: str = ""
+    """Where the bucket begins anew with the calendar (UTC): day, month or total."""
+    warn: int = 0
+    """The soft end; 0 for none."""
+    holder: str = ""
+    """Whose it is and what it is, for people: `key 'a'`."""
+    title: str = ""
+    """What it is called in the configuration."""
+
+
+class Lease(Struct):
+    """What a call holds until it is settled."""
+
+    id: int
+    buckets: Sequence[Bucket]
+    amounts: Amounts
+    used: Sequence[int]
+    """Of each bucket: what calls have used and hold, this one included."""
+    spent: Sequence[int]
+    """Of each budget: what calls have used that are over; 0 for other buckets."""
+    now: int
+    """When it was reserved."""
+    places: Sequence[int] = ()
+    """The slot or the period of each bucket in which it is counted, where the store keeps no lease itself."""
+
+
+class Refusal(Struct):
+    """Why a call may not be made: the bucket that it has to wait for longest."""
+
+    bucket: Bucket
+    used: int
+    spent: int
+    asked: int
+    wait: int
+    """Milliseconds, or NEVER."""
+    first: bool = False
+    """A budget has been spent and nobody was told in its period."""
+
+    @property
+    def held(self) -> bool:
+        """Whether only calls in progress are in the way."""
+        if self.bucket.measure is Measure.MONEY:
+            return self.spent + self.asked <= self.bucket.most
+        return self.bucket.measure is Measure.PARALLEL
+
+
+Tell: TypeAlias = Callable[[Bucket, int], None]
+"""Takes a budget whose soft end was passed just now, and what is spent of it."""
+
+
+class LimitStore(Protocol):
+    """Where it is counted."""
+
+    async def reserve(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal:
+        """Reserve in all of them or in none. Raises RedisUnavailable."""
+        ...
+
+    def settle(self, lease: Lease, amounts: Amounts) -> None:
+        """Put what was used in the place of what was reserved; a second time changes nothing."""
+        ...

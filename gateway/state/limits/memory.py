@@ -1,0 +1,216 @@
+"""Limits of one process, in its memory. The loop runs one thing at a time, so nothing is locked."""
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+from gateway.state.limits.calendar import period_of
+from gateway.state.limits.contract import NEVER, SOON, Amounts, Bucket, Lease, Measure, Refusal, Tell
+
+_SWEEP_AT: Final = 4_096
+
+
+def milliseconds() -> int:
+    """The time of UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Window:
+    """Counts over a time that moves on with the clock, by slots of it in a ring."""
+
+    __slots__ = ("_last", "_ring", "_total", "spent")
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._ring = [0] * (bucket.slots + 1)
+        self._last = 0
+        self._total = 0
+        self.spent = 0
+
+    def wait(self, bucket: Bucket, asked: int, now: int) -> int:
+        """Milliseconds until there is room: 0 for now."""
+        slot = now // bucket.width
+        if slot > self._last:
+            self._move(slot)
+        over = self._total + asked - bucket.most
+        if over <= 0:
+            return 0
+        return self._until_freed(over, bucket.width, now) if asked <= bucket.most else NEVER
+
+    def add(self, asked: int) -> int:
+        """Count something; gives where."""
+        self._ring[self._last % len(self._ring)] += asked
+        self._total += asked
+        return self._last
+
+    @property
+    def used(self) -> int:
+        """What counts at present."""
+        return self._total
+
+    def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
+        """Put what was used in the place of what was reserved there."""
+        if place > self._last - len(self._ring):
+            self._ring[place % len(self._ring)] += used - reserved
+            self._total += used - reserved
+
+    def is_idle(self, bucket: Bucket, now: int) -> bool:
+        """Whether nothing is lost with it."""
+        return now // bucket.width - self._last >= len(self._ring)
+
+    def _move(self, slot: int) -> None:
+        ring = self._ring
+        if self._total:
+            for old in range(max(self._last + 1, slot - len(ring) + 1), slot + 1):
+                self._total -= ring[old % len(ring)]
+                ring[old % len(ring)] = 0
+        self._last = slot
+
+    def _until_freed(self, over: int, width: int, now: int) -> int:
+        ring = self._ring
+        for slot in range(self._last - len(ring) + 1, self._last + 1):
+            over -= ring[slot % len(ring)]
+            if over <= 0:
+                return (slot + len(ring)) * width - now
+        return NEVER
+
+
+class Gauge:
+    """Counts what is in progress."""
+
+    __slots__ = ("spent", "used")
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.used = 0
+        self.spent = 0
+
+    def wait(self, bucket: Bucket, asked: int, now: int) -> int:
+        """Milliseconds until there may be room: 0 for now."""
+        return 0 if self.used + asked <= bucket.most else SOON
+
+    def add(self, asked: int) -> int:
+        """Count something; gives where."""
+        self.used += asked
+        return 0
+
+    def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
+        """It is over."""
+        self.used += used - reserved
+
+    def is_idle(self, bucket: Bucket, now: int) -> bool:
+        """Whether nothing is lost with it."""
+        return not self.used
+
+
+class Purse:
+    """Money of one period: spent by calls that are over, and held by those in progress."""
+
+    __slots__ = ("_held", "_period", "spent", "told")
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._period = -1
+        self._held = 0
+        self.spent = 0
+        self.told = False
+        """Whether somebody was told that it is spent."""
+
+    def wait(self, bucket: Bucket, asked: int, now: int) -> int:
+        """Milliseconds until there is room, or may be: 0 for now."""
+        period, end = period_of(bucket.per, now)
+        if period > self._period:
+            self._period, self._held, self.spent, self.told = period, 0, 0, False
+        if self.spent + self._held + asked <= bucket.most:
+            return 0
+        if self.spent + asked <= bucket.most:
+            return SOON
+        return end - now if asked <= bucket.most and end != NEVER else NEVER
+
+    def add(self, asked: int) -> int:
+        """Count something; gives where."""
+        self._held += asked
+        return self._period
+
+    @property
+    def used(self) -> int:
+        """Spent and held."""
+        return self.spent + self._held
+
+    def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
+        """Spend what was used of what was reserved in the same period."""
+        if place == self._period:
+            self._held -= reserved
+            self.spent += used
+
+    def is_idle(self, bucket: Bucket, now: int) -> bool:
+        """Whether nothing is lost with it."""
+        return self._period < period_of(bucket.per, now)[0]
+
+
+State: TypeAlias = Window | Gauge | Purse
+_KINDS: Final[dict[Measure, type[State]]] = {
+    Measure.REQUESTS: Window,
+    Measure.TOKENS: Window,
+    Measure.PARALLEL: Gauge,
+    Measure.MONEY: Purse,
+}
+
+
+class MemoryLimits:
+    """The store of a gateway without Redis, and of each worker while Redis does not answer."""
+
+    def __init__(self, tell: Tell, clock: Callable[[], int] = milliseconds) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._now = 0
+        self._states: dict[str, tuple[Bucket, State]] = {}
+        self._sweep_at = _SWEEP_AT
+        self._count = itertools.count()
+
+    async def reserve(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal:
+        """Reserve in all buckets or in none."""
+        self._now = now = max(self._now, self._clock())
+        states = []
+        refusal = None
+        for bucket in buckets:
+            found = self._states.get(bucket.name)
+            state = self._new(bucket) if found is None else found[1]
+            states.append(state)
+            asked = amounts[bucket.measure]
+            wait = state.wait(bucket, asked, now)
+            if wait and (refusal is None or wait > refusal.wait):
+                refusal = Refusal(bucket, state.used, state.spent, asked, wait)
+        if refusal is not None:
+            self._mark(refusal)
+            return refusal
+        places = [state.add(amounts[bucket.measure]) for bucket, state in zip(buckets, states, strict=True)]
+        used = [state.used for state in states]
+        spent = [state.spent for state in states]
+        return Lease(next(self._count), buckets, amounts, used, spent, now, places)
+
+    def settle(self, lease: Lease, amounts: Amounts) -> None:
+        """Put what was used in the place of what was reserved; a second time changes nothing."""
+        places, lease.places = lease.places, ()
+        for bucket, place in zip(lease.buckets, places, strict=False):
+            reserved, used = lease.amounts[bucket.measure], amounts[bucket.measure]
+            found = self._states.get(bucket.name)
+            if found is None or (reserved == used and bucket.measure is not Measure.MONEY):
+                continue
+            state = found[1]
+            before = state.spent
+            state.settle(bucket, place, reserved, used)
+            if before < bucket.warn <= state.spent:
+                self._tell(bucket, state.spent)
+
+    def _mark(self, refusal: Refusal) -> None:
+        state = self._states[refusal.bucket.name][1]
+        if isinstance(state, Purse) and not refusal.held and refusal.asked <= refusal.bucket.most:
+            refusal.first, state.told = not state.told, True
+
+    def _new(self, bucket: Bucket) -> State:
+        if len(self._states) >= self._sweep_at:
+            now = self._now
+            self._states = {name: (b, s) for name, (b, s) in self._states.items() if not s.is_idle(b, now)}
+            self._sweep_at = max(_SWEEP_AT, 2 * len(self._states))
+        state = _KINDS[bucket.measure](bucket)
+        self._states[bucket.name] = (bucket, state)
+        return state
