@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gateway.upstream.pool import Response
 
 
-Cause: TypeAlias = Literal["first", "retry", "fallback", "hedge", "continuation", "mirror", "refresh"]
+Cause: TypeAlias = Literal["first", "retry", "fallback", "hedge", "continuation", "mirror", "refresh", "similarity"]
 """Why an attempt was made."""
 
 _GENERATING = frozenset({"chat", "completions", "messages"})
@@ -89,6 +89,7 @@ class Call:
         "body",
         "cache",
         "caller",
+        "cause",
         "client_headers",
         "deadline",
         "ended",
@@ -137,6 +138,8 @@ class Call:
         """When the call must be over, on the loop's clock; None for never."""
         self.attempts: list[Attempt] = []
         """In the order in which they began. None where the cache answered."""
+        self.cause: Cause = "first"
+        """Why the first of them is made: calls that the gateway makes of itself have causes of their own."""
         self.cache: str | None = None
         """hit, miss, stale, bypass or joined; None where the route caches nothing."""
         self.fingerprint: bytes | None = None
@@ -160,7 +163,7 @@ class Call:
     def begin(self, target: Target, cause: Cause, now: float) -> Attempt:
         """A new attempt."""
         self.target = target
-        attempt = Attempt(new_attempt_id(), target, cause, now)
+        attempt = Attempt(new_attempt_id(), target, self.cause if cause == "first" else cause, now)
         self.attempts.append(attempt)
         if self.on_begin is not None:
             self.on_begin(self, attempt)
@@ -173,6 +176,7 @@ class Call:
         twin.deadline = self.deadline
         twin.trace = self.trace
         twin.on_begin = self.on_begin
+        twin.cause = self.cause
         return twin
 
     @property

@@ -3,15 +3,18 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from http import HTTPStatus
 from typing import TypeAlias
 
 from adapters.inference.contract import Codec, StreamDecoder, Target
 from adapters.wire.embeddings import split_inputs
 from adapters.wire.errors import BadRequest, GatewayError, UpstreamError, UpstreamUnreachable
+from adapters.wire.retry_after import limits_reset
 from adapters.wire.usage import Usage
 from gateway.batches import in_batches
 from gateway.call import Attempt, Call, Cause, Reply, Stream
 from gateway.provider import Provider
+from gateway.sent import has_begun, read, without_last_frame
 from gateway.upstream.pool import Response
 
 _STREAM_HEADERS = (
@@ -21,8 +24,8 @@ _STREAM_HEADERS = (
 )
 _DROPPED_MAX = 32
 _DROPPED_NAME_MAX = 96
-_NOTHING = (b"data: [DONE]\n\n", b"")
-"""What a stream amounts to that ended before it began."""
+_HELD_MAX = 65_536
+"""Bytes of a stream that are held while its first content is awaited."""
 _LIMITS = (b"x-ratelimit-", b"anthropic-ratelimit-")
 _PASSED_HEADERS = frozenset({b"retry-after", b"openai-processing-ms", b"openai-version", b"openai-organization"})
 _REQUEST_IDS = frozenset({b"x-request-id", b"request-id"})
@@ -101,7 +104,10 @@ async def _reply(
 ) -> Reply:
     target = attempt.target
     if response.status > 299:
-        raise provider.explain(response.status, response.headers, await response.read())
+        error = provider.explain(response.status, response.headers, await response.read())
+        if error.retry_after is None and response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            error.retry_after = limits_reset(response.headers)
+        raise error
     if not (call.body.stream and call.generates):
         raw = await response.read()
         response.close()
@@ -121,30 +127,36 @@ async def _reply(
         raise UpstreamError("The provider did not stream its answer, although it was asked to.")
     decoder = codec.stream(target, call.body)
     first = await _first_frames(response, decoder)
-    if decoder.error is not None and not _has_content(first):
-        raise decoder.error
     headers = _headers(call, target, response.headers)
     headers += _STREAM_HEADERS
     return Reply(200, headers, stream=Stream(first, decoder, response, codec.stream_error, attempt))
 
 
 async def _first_frames(response: Response, decoder: StreamDecoder) -> bytes:
-    """The first whole frames of a stream: as long as none is out, a fault is still an ordinary error."""
+    """The frames of a stream up to the first with content: as long as none is out, a fault is an ordinary error.
+
+    Raises the error that the provider told before, and UpstreamError where the stream ends before. A provider that
+    says much before its first content is not waited for any longer.
+    """
     first = b""
-    while not first and decoder.error is None:
-        data = await response.chunk()
-        if not data:
-            first = decoder.close()
-            if first in _NOTHING:
-                raise UpstreamError("The provider's stream ended before it began.")
-            break
-        first = decoder.feed(data)
+    while data := await response.chunk():
+        ready = decoder.feed(data)
+        if decoder.error is not None:
+            first += ready
+            if not read(without_last_frame(first)).says:
+                raise decoder.error
+            return first
+        if ready:
+            first = first + ready if first else ready
+            if has_begun(ready) or len(first) > _HELD_MAX:
+                return first
+    first += decoder.close()
+    if decoder.error is not None:
+        raise decoder.error
+    told = read(first)
+    if not told.says and told.finish is None:
+        raise UpstreamError("The provider's stream ended before it began.")
     return first
-
-
-def _has_content(first: bytes) -> bool:
-    """Whether chunks came before the error's own frame; comments do not count."""
-    return first.count(b"data:") > 1
 
 
 def _is_stream(headers: Iterable[tuple[bytes, bytes]], media_type: bytes) -> bool:

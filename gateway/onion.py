@@ -31,6 +31,7 @@ from gateway.observe.metrics import Gauges
 from gateway.observe.trace import Tracer
 from gateway.provider import Provider
 from gateway.routing.choice import Choice
+from gateway.routing.in_order import InOrder
 from gateway.routing.router import Router
 from gateway.routing.routes import Routes
 from gateway.state.in_flight import InFlight
@@ -124,7 +125,7 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     """
     providers = _providers(config, around.run_dir, before)
     routes = Routes(config, lambda name: providers[name].options)
-    handler: Handler = Router(Dispatch(providers, around.count))
+    handler: Handler = Router(Dispatch(providers, around.count), InOrder(), around.counters)
     if limits_anybody(config, with_records=around.records is not None):
         around.limits.configure(config.limits)
         handler = Limits(handler, config.limits, around.limits, around.estimates, around.counters)

@@ -5,9 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from adapters.inference.contract import StreamDecoder
-from adapters.wire.errors import UpstreamError
+from adapters.wire.errors import GatewayError, UpstreamError
 from adapters.wire.usage import Usage
 from gateway.call import Call, Reply, Stream
+from gateway.routing.attempts import tell
+from gateway.routing.deadline import before_deadline
+from gateway.sent import tell_what_was_sent, without_last_frame
 
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 Count: TypeAlias = Callable[[Call], Awaitable[Usage]]
@@ -25,48 +28,80 @@ async def relay(call: Call, reply: Reply, send: Send, count: Count) -> None:
     if reply.stream is None:
         await send({"type": "http.response.body", "body": reply.body})
         return
-    stream = reply.stream
+    pump = _pump if reply.stream.go_on is None else _pump_on
     try:
-        tail = await _pump(call, stream, send, count)
-    except UpstreamError as error:
+        if call.deadline is None:
+            tail = await pump(call, reply, send, count)
+        else:
+            async with before_deadline(call.deadline):
+                tail = await pump(call, reply, send, count)
+    except GatewayError as error:
         call.error = error.code or error.type
-        tail = stream.error_frame(error)
+        tail = _broken(call, reply.stream, error)
     except asyncio.CancelledError:
         call.status = 499
         raise
     finally:
-        stream.response.close()
-        call.usage = stream.decoder.usage or call.usage
-        if (attempt := stream.attempt) is not None:
-            attempt.ended = asyncio.get_running_loop().time()
-            attempt.usage = call.usage
-            attempt.error = call.error
-            if call.status == 499:
-                attempt.status = 499
+        _end(call, reply.stream)
     await send({"type": "http.response.body", "body": tail})
 
 
-async def _pump(call: Call, stream: Stream, send: Send, count: Count) -> bytes:
-    """Send frames as they come in; give what is to be sent last, with the end of the answer in one write."""
+def _end(call: Call, stream: Stream) -> None:
+    stream.end(asyncio.get_running_loop().time(), call.error, cancelled=call.status == 499)
+    call.usage = stream.decoder.usage or call.usage
+
+
+def _broken(call: Call, stream: Stream, fault: GatewayError) -> bytes:
+    """The event that ends a stream which broke, with what is known of it."""
+    tell(fault, call)
+    tell_what_was_sent(fault, call.transcript)
+    return stream.error_frame(fault)
+
+
+async def _pump_on(call: Call, reply: Reply, send: Send, count: Count) -> bytes:
+    """The same as `_pump`, with streams of other targets that continue one that broke."""
+    while True:
+        stream = reply.stream
+        assert stream is not None  # noqa: S101 - only streams come here
+        try:
+            return await _pump(call, reply, send, count)
+        except UpstreamError as fault:
+            stream.end(asyncio.get_running_loop().time(), fault.code or fault.type)
+            following = await stream.go_on(call, fault) if stream.go_on is not None else None
+            if following is None:
+                raise
+            reply.stream = following
+
+
+async def _pump(call: Call, reply: Reply, send: Send, count: Count) -> bytes:
+    """Send frames as they come in; give what is to be sent last, with the end of the answer in one write.
+
+    Raises the fault that ends the stream, without the frame in which the decoder tells it.
+    """
+    stream = reply.stream
+    assert stream is not None  # noqa: S101 - only streams come here
     decoder = stream.decoder
     response = stream.response
     feed = decoder.feed
     keep = _Transcript(call.transcript)
     ready = stream.first
+    more = True
     while True:
+        if decoder.error is not None:
+            ready = without_last_frame(ready)
         if ready:
             keep(ready)
-        if decoder.error is not None:
-            call.error = decoder.error.code or decoder.error.type
-            return ready
-        if response.at_end:
-            return ready + await _ending(call, decoder, count, keep)
+        if (response.at_end or not more) and decoder.error is None:
+            tail = await _ending(call, decoder, count, keep)
+            if decoder.error is None:
+                return ready + tail
+            ready += without_last_frame(tail)
         if ready:
             await send({"type": "http.response.body", "body": ready, "more_body": True})
-        data = await response.chunk()
-        if not data:
-            return await _ending(call, decoder, count, keep)
-        ready = feed(data)
+        if decoder.error is not None:
+            raise decoder.error
+        more = bool(data := await response.chunk())
+        ready = feed(data) if more else b""
 
 
 async def _ending(call: Call, decoder: StreamDecoder, count: Count, keep: "_Transcript") -> bytes:
@@ -74,9 +109,7 @@ async def _ending(call: Call, decoder: StreamDecoder, count: Count, keep: "_Tran
     if decoder.owes_usage:
         call.usage = await count(call)
     tail = decoder.close(call.usage)
-    if decoder.error is not None:
-        call.error = decoder.error.code or decoder.error.type
-    elif keep.keeps(tail):
+    if decoder.error is None and keep.keeps(tail):
         call.is_whole = True
     return tail
 

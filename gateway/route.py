@@ -3,15 +3,21 @@
 from adapters.inference.contract import Target
 from config.facts import Facts
 from config.routing import Deployment, Model
+from gateway.routing.traffic import Budget
 
 
 class Route:
     """A name, and its targets in the order in which the configuration lists them."""
 
-    __slots__ = ("deployments", "facts", "forwarded", "identity", "name", "settings", "targets")
+    __slots__ = ("budget", "deployments", "facts", "forwarded", "identity", "name", "settings", "shadow", "targets")
 
     def __init__(
-        self, name: str, settings: Model, targets: tuple[Target, ...], facts: tuple[Facts | None, ...]
+        self,
+        name: str,
+        settings: Model,
+        targets: tuple[Target, ...],
+        facts: tuple[Facts | None, ...],
+        shadow: Target | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -24,3 +30,7 @@ class Route:
         """What of it decides answers, as a digest; empty until somebody wants to know: see fingerprint.py."""
         self.forwarded: tuple[bytes, ...] = ()
         """Headers of the client that go on to a provider of it; known with `identity`."""
+        self.shadow = shadow
+        """Where copies of some calls go."""
+        self.budget = Budget(settings.retry.budget)
+        """For what is asked again."""

@@ -46,13 +46,15 @@ def type_of(status: int) -> str:
 def error_body(error: GatewayError, request_id: str | None = None) -> bytes:
     """An error's body: the service's own bytes where they are Anthropic's, else made from what is known.
 
-    OpenAI's `param` comes before the message, as Anthropic does it, and its `code` is the `error_code` of `details`.
+    OpenAI's `param` comes before the message, as Anthropic does it; its `code` is the `error_code` of `details`, which
+    has the further members too.
     """
-    if isinstance(error, UpstreamError) and error.said is not None and _is_anthropics(error.said):
+    further = error.further or {}
+    if not further and isinstance(error, UpstreamError) and error.said is not None and _is_anthropics(error.said):
         return error.said
     detail: dict[str, Any] = {"type": type_of(error.status), "message": _message(error)}
-    if error.code is not None:
-        detail["details"] = {"error_code": error.code}
+    if details := ({} if error.code is None else {"error_code": error.code}) | further:
+        detail["details"] = details
     return _encode({"type": "error", "error": detail, "request_id": request_id})
 
 

@@ -5,9 +5,12 @@
     ├── Unauthorized 401          no key, or one nobody knows
     ├── Forbidden 403             a known key without the right
     ├── UnknownModel 404
-    ├── NotFound 404 / MethodNotAllowed 405 / RequestTimeout 408
+    ├── NotFound 404 / MethodNotAllowed 405 / RequestTimeout 408 / AlreadyThere 409
     ├── TooLarge 413 / UnsupportedMediaType 415 / HeadersTooLarge 431
     ├── Overloaded 503            this gateway has no room, comes with Retry-After
+    ├── DeadlineExceeded 504      the call had a deadline
+    ├── NotCached 504             only an answer from the cache was wanted
+    ├── Unavailable 503           the gateway's database, or an issuer of tokens, does not answer
     ├── ProviderUnusable 503      what a provider's dialect needs is broken or not installed
     └── UpstreamError             the provider's status; 502 where it has none
         ├── UpstreamUnreachable 502
@@ -15,6 +18,8 @@
 
 OpenAI's own codes: https://platform.openai.com/docs/guides/error-codes/api-errors
 """
+
+from typing import Any
 
 import msgspec
 
@@ -43,12 +48,13 @@ class GatewayError(Exception):
         self.param = param
         self.retry_after = retry_after
         self.headers = headers
+        self.further: dict[str, Any] | None = None
+        """Members beside OpenAI's own: `attempts`, and `sent` of a broken stream."""
 
     def body(self) -> bytes:
         """The error as OpenAI writes it."""
-        return msgspec.json.encode(
-            {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
-        )
+        told = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return msgspec.json.encode({"error": told | self.further if self.further else told})
 
 
 class BadRequest(GatewayError):
@@ -112,6 +118,14 @@ class RequestTimeout(GatewayError):
     code = "request_timeout"
 
 
+class AlreadyThere(GatewayError):
+    """Something else stands in the way of what is asked."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "conflict"
+
+
 class TooLarge(GatewayError):
     """The body is over the limit."""
 
@@ -141,6 +155,33 @@ class Overloaded(GatewayError):
 
     status = 503
     code = "overloaded"
+    retryable = True
+
+
+class DeadlineExceeded(GatewayError):
+    """The time that the client or the configuration gave the whole call is over."""
+
+    status = 504
+    type = "timeout_error"
+    code = "deadline_exceeded"
+
+
+class NotCached(GatewayError):
+    """Only an answer from the cache was wanted, and there is none that will do.
+
+    https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1.7
+    """
+
+    status = 504
+    type = "invalid_request_error"
+    code = "cache_miss"
+
+
+class Unavailable(GatewayError):
+    """Something that only the gateway's own services know can't be told now."""
+
+    status = 503
+    code = "unavailable"
     retryable = True
 
 
@@ -182,7 +223,7 @@ class UpstreamError(GatewayError):
 
     def body(self) -> bytes:
         """The provider's own bytes where they already have OpenAI's shape."""
-        return self.raw if self.raw is not None else super().body()
+        return self.raw if self.raw is not None and self.further is None else super().body()
 
 
 class UpstreamUnreachable(UpstreamError):

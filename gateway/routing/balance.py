@@ -1,6 +1,6 @@
 """What the router asks of those who know the targets' state: whom to try, whether there is room, how it went."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from adapters.inference.contract import Target
@@ -15,8 +15,11 @@ class Balance(Protocol):
         """The targets to try, in order, without those that rest. Raises Overloaded when all of them do."""
         ...
 
-    async def enter(self, call: Call, target: Target) -> None:
-        """Wait for a place at a target, no longer than the call has. Raises Overloaded when there is none."""
+    def enter(self, call: Call, target: Target) -> Awaitable[None] | None:
+        """Wait for a place at a target, no longer than the call has. Raises Overloaded when there is none.
+
+        None where nobody has to wait: the usual case costs no coroutine then.
+        """
         ...
 
     def leave(self, target: Target, attempt: Attempt | None) -> None:
@@ -24,5 +27,5 @@ class Balance(Protocol):
         ...
 
     def first_content_within(self, target: Target, quantile: float) -> float | None:
-        """Seconds within which this part of the target's answers had their first content; None while too few are known."""
+        """Seconds within which this part of the target's answers began; None while too few are known."""
         ...

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable
 
 from gateway.call import Call, Handler, Reply
+from gateway.routing.deadline import HEADER, answer_before, seconds_of
 from gateway.routing.routes import Routes
 
 
@@ -16,6 +17,8 @@ class Choice:
         self._routes = routes
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
-        """Answer a call. Raises UnknownModel."""
-        call.route = self._routes.find(call.body.model)
-        return self._handler(call)
+        """Answer a call. Raises UnknownModel, DeadlineExceeded, and BadRequest on a timeout that is none."""
+        route = call.route = self._routes.find(call.body.model)
+        if route.settings.timeout is None and HEADER not in call.client_headers:
+            return self._handler(call)
+        return answer_before(call, seconds_of(call), self._handler)

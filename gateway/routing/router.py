@@ -1,36 +1,78 @@
-"""The only loop over targets: the first that answers; the next after a fault that is not the client's."""
+"""The only loop over targets: the first that answers; again, or the next, after a fault that is not the client's."""
 
-import logging
-from collections.abc import Awaitable
+import asyncio
 
-from adapters.wire.errors import GatewayError
-from gateway.call import Call, Reply
+from adapters.inference.contract import Target
+from adapters.wire.errors import GatewayError, UpstreamError
+from gateway.call import Attempt, Call, Cause, Reply
 from gateway.dispatch import Dispatch
-from gateway.route import Route
-
-log = logging.getLogger("isthmus.router")
+from gateway.observe.counters import Counters
+from gateway.routing.attempts import are_worth_telling, attempts_header
+from gateway.routing.balance import Balance
+from gateway.routing.refusals import is_filtered
+from gateway.routing.retry import Search
 
 
 class Router:
-    """Tries the targets of a call's route in order, until the first byte is out."""
+    """Tries the targets of a call's route in the order of the balance, until content is there."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
+    def __init__(self, dispatch: Dispatch, balance: Balance, counters: Counters) -> None:
         self._attempt = dispatch.attempt
+        self._balance = balance
+        self._counters = counters
 
-    def __call__(self, call: Call) -> Awaitable[Reply]:
-        """Answer a call. Raises the last target's error when none answers."""
+    async def __call__(self, call: Call) -> Reply:
+        """Answer a call. Raises the error that tells most when nobody answers."""
         route = call.route
         assert route is not None  # noqa: S101 - chosen before any layer that needs it
-        if len(route.targets) == 1:
-            return self._attempt(call, route.targets[0])
-        return self._first_answer(call, route)
+        targets = self._balance.order(call, route)
+        route.budget.note(call.received)
+        try:
+            reply = await self._ask(call, targets[0], "first")
+            if len(targets) > 1 and "content_filter" in route.settings.fallback_on and is_filtered(reply):
+                raise _withheld(reply, call, asyncio.get_running_loop().time())
+        except GatewayError as fault:
+            reply = await Search(self._ask, call, route, targets, self._counters).after(fault)
+        if are_worth_telling(call.attempts):
+            reply.headers.append(attempts_header(call.attempts))
+        return reply
 
-    async def _first_answer(self, call: Call, route: Route) -> Reply:
-        for target in route.targets[:-1]:
-            try:
-                return await self._attempt(call, target)
-            except GatewayError as error:
-                if not error.retryable:
-                    raise
-                log.warning("%s at %s: %s %s, falling back", route.name, target.provider, error.status, error.code)
-        return await self._attempt(call, route.targets[-1])
+    async def _ask(self, call: Call, target: Target, cause: Cause) -> Reply:
+        """One attempt, within its place at the target: a stream gives that back at its own end."""
+        balance = self._balance
+        if (place := balance.enter(call, target)) is not None:
+            await place
+        attempts = call.attempts
+        before = len(attempts)
+        try:
+            reply = await self._attempt(call, target, cause)
+        except BaseException:
+            balance.leave(target, _telling(attempts, before))
+            raise
+        if (stream := reply.stream) is None:
+            balance.leave(target, _telling(attempts, before))
+        else:
+            stream.leave = balance.leave
+        return reply
+
+
+def _telling(attempts: list[Attempt], before: int) -> Attempt | None:
+    """Of the attempts since, the one that failed, else the last: a batch makes several."""
+    if len(attempts) - before < 2:
+        return attempts[-1] if len(attempts) > before else None
+    return next((each for each in attempts[before:] if each.error is not None), attempts[-1])
+
+
+def _withheld(reply: Reply, call: Call, now: float) -> UpstreamError:
+    """An answer that a content filter took whole, as the refusal that it is."""
+    error = UpstreamError(
+        "The provider's content filter withheld the answer.",
+        status=400,
+        type="invalid_request_error",
+        code="content_filter",
+    )
+    if reply.stream is not None:
+        reply.stream.end(now, error.code)
+    call.attempts[-1].error = error.code
+    call.transcript.clear()
+    return error

@@ -62,6 +62,7 @@ class Routes:
             settings,
             tuple(self._target(each.provider, each.model) for each in deployments),
             tuple(self._facts(each.provider, each.model) for each in deployments),
+            self._target(mirror.provider, mirror.model) if (mirror := settings.mirror) is not None else None,
         )
 
     def _facts(self, provider: str, model: str) -> Facts | None:

@@ -126,7 +126,9 @@ async def test_a_fault_after_the_first_byte_becomes_an_error_event_and_an_end() 
 async def test_an_error_inside_the_stream_is_the_last_that_is_sent() -> None:
     call, client, response = a_call(), Client(), Chunks(b"one", b"bad", b"never")
     await relay(call, stream_of(response), client, count)
-    assert client.bodies == [b"one", b"data: error\n\n"]
+    assert client.bodies[0] == b"one"
+    assert client.bodies[1].startswith(b'data: {"error":{"message":"Told inside."')
+    assert len(client.bodies) == 2
     assert client.ended
     assert response.closed == 1
     assert call.error == "inside"

@@ -9,7 +9,10 @@ from types import TracebackType
 from typing import Any
 
 from tests.conftest import KEY
-from tests.upstream.script import PATIENCE
+from tests.upstream.script import PATIENCE, frame
+
+CHUNK = frame({"choices": [{"index": 0, "delta": {"content": "a"}}]})
+"""A piece of an answer: what lets a stream begin."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import KEY, StartGateway
 from tests.gateway_process import GatewayProcess
-from tests.scenarios.raw import RawClient, ask, chat
+from tests.scenarios.raw import CHUNK, RawClient, ask, chat
 from tests.upstream import Case, Gate, Hang, Upstream, Write, event_stream, frame, json_answer
 from tests.upstream.script import PATIENCE, head
 
@@ -65,13 +65,13 @@ def test_while_waiting_for_headers(
 
 
 def test_in_the_middle_of_a_stream(gateway: GatewayProcess, upstream: Upstream) -> None:
-    case = upstream.on(event_stream(frame({"choices": []}), Hang()))
+    case = upstream.on(event_stream(CHUNK, Hang()))
 
     def measure() -> float:
         client = RawClient(gateway.port)
         client.post(chat(case.model, stream=True))
         assert client.head().status == 200
-        assert next(client.chunks()) == frame({"choices": []})
+        assert next(client.chunks()) == CHUNK
         return until_closed(case, leave(client))
 
     assert fastest(measure) < AT_ONCE
@@ -206,7 +206,7 @@ def test_in_the_middle_of_an_upload_nothing_is_sent_on(gateway: GatewayProcess, 
 
 
 def test_many_at_once_leave_no_connection_behind(gateway: GatewayProcess, upstream: Upstream) -> None:
-    case = upstream.on(event_stream(frame({"choices": []}), Hang()))
+    case = upstream.on(event_stream(CHUNK, Hang()))
     clients = [RawClient(gateway.port) for _ in range(50)]
     for client in clients:
         client.post(chat(case.model, stream=True))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import StartGateway
 from tests.gateway_process import GatewayProcess
-from tests.scenarios.raw import Answer, RawClient, ask, chat, request
+from tests.scenarios.raw import CHUNK, Answer, RawClient, ask, chat, request
 from tests.scenarios.test_client_disconnect import until
 from tests.upstream import Gate, Hang, Upstream, event_stream, frame, json_answer, whole
 
@@ -198,7 +198,7 @@ def test_one_request_too_many_is_a_503(start_gateway: StartGateway, upstream: Up
 
 
 def test_cancelled_requests_no_longer_count(start_gateway: StartGateway, upstream: Upstream) -> None:
-    case = upstream.on(event_stream(frame({"choices": []}), Hang()))
+    case = upstream.on(event_stream(CHUNK, Hang()))
     gateway = start_gateway({"limits": {"concurrent_requests": 2}}, provider={"connections": 2})
     for stream in (True, False) * 5:
         with RawClient(gateway.port) as client:

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.conftest import StartGateway
 from tests.gateway_process import GatewayProcess
-from tests.scenarios.raw import RawClient, ask, chat
+from tests.scenarios.raw import CHUNK, RawClient, ask, chat
 from tests.scenarios.test_client_disconnect import until
 from tests.upstream import Gate, Upstream, event_stream, frame, json_answer
 
@@ -36,13 +36,13 @@ def test_a_new_model_appears_and_an_old_one_goes(start_gateway: StartGateway, up
 
 
 def test_a_running_stream_finishes_on_the_old_configuration(start_gateway: StartGateway, upstream: Upstream) -> None:
-    case = upstream.on(event_stream(frame({"choices": []}), gate := Gate(), frame("[DONE]")))
+    case = upstream.on(event_stream(CHUNK, gate := Gate(), frame("[DONE]")))
     gateway = start_gateway(provider={"headers": {"x-old": "1"}})
     with RawClient(gateway.port) as client:
         client.post(chat(case.model, stream=True))
         client.head()
         chunks = client.chunks()
-        assert next(chunks) == frame({"choices": []})
+        assert next(chunks) == CHUNK
         gateway.write_config({"server": {"port": 0}, "providers": {"other": {"base_url": upstream.base_url}}})
         reload(gateway)
         assert ask(gateway.port, chat(case.model)).status == 404

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import StartGateway, missing_for_local_models
 from tests.gateway_process import GatewayProcess, lives
-from tests.scenarios.raw import RawClient, ask, chat
+from tests.scenarios.raw import CHUNK, RawClient, ask, chat
 from tests.scenarios.test_client_disconnect import until
 from tests.upstream import Gate, Hang, Upstream, event_stream, frame, json_answer
 
@@ -27,7 +27,7 @@ def refuses(port: int) -> bool:
 def test_a_running_stream_finishes(
     start_gateway: StartGateway, upstream: Upstream, workers: str, number: signal.Signals
 ) -> None:
-    case = upstream.on(event_stream(frame({"choices": []}), gate := Gate(), frame("[DONE]")))
+    case = upstream.on(event_stream(CHUNK, gate := Gate(), frame("[DONE]")))
     gateway = start_gateway(None, "--workers", workers)
     with RawClient(gateway.port) as client:
         client.post(chat(case.model, stream=True))
@@ -75,7 +75,7 @@ def test_idle_connections_are_closed_at_once(start_gateway: StartGateway) -> Non
 def test_a_stream_that_does_not_end_is_cut_after_the_drain(
     start_gateway: StartGateway, upstream: Upstream, workers: str
 ) -> None:
-    case = upstream.on(event_stream(frame({"choices": []}), Hang()))
+    case = upstream.on(event_stream(CHUNK, Hang()))
     gateway = start_gateway({"drain_seconds": 0.5}, "--workers", workers)
     with RawClient(gateway.port) as client:
         client.post(chat(case.model, stream=True))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.gateway_process import GatewayProcess
-from tests.scenarios.raw import Answer, RawClient, ask, chat
+from tests.scenarios.raw import CHUNK, Answer, RawClient, ask, chat
 from tests.upstream import Cut, Gate, Pause, Reset, Step, Upstream, Write, event_stream, frame, json_answer
 from tests.upstream.script import head
 
@@ -85,8 +85,8 @@ def test_frames_arrive_as_they_were_sent_wherever_they_are_split(
 
 
 def test_lines_that_end_in_cr_are_understood(gateway: GatewayProcess, upstream: Upstream) -> None:
-    answer = stream(gateway, upstream.on(event_stream(b'data: {"choices": []}\r\rdata: [DONE]\r\r')).model)
-    assert answer.body.replace(b"\r", b"\n") == b'data: {"choices": []}\n\ndata: [DONE]\n\n'
+    answer = stream(gateway, upstream.on(event_stream(CHUNK.replace(b"\n", b"\r") + DONE.replace(b"\n", b"\r"))).model)
+    assert answer.body.replace(b"\r", b"\n") == CHUNK + DONE
 
 
 def test_an_error_after_content_with_crlf_becomes_an_error_event(gateway: GatewayProcess, upstream: Upstream) -> None:

@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from tests.gateway_process import GatewayProcess
-from tests.scenarios.raw import RawClient, ask, chat
+from tests.scenarios.raw import CHUNK, RawClient, ask, chat
 from tests.scenarios.test_client_disconnect import full_listener
 from tests.upstream import Hang, Pause, Upstream, Write, event_stream, frame, json_answer
 from tests.upstream.script import head
 
 SOON = 0.3
-CHUNK = frame({"choices": []})
 
 
 @pytest.fixture(scope="module")

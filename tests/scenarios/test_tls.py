@@ -10,9 +10,9 @@ import trustme
 from openai import APIConnectionError, DefaultHttpxClient, OpenAI
 
 from tests.conftest import StartGateway
-from tests.scenarios.raw import RawClient, ask, chat
+from tests.scenarios.raw import CHUNK, RawClient, ask, chat
 from tests.scenarios.test_client_disconnect import AT_ONCE, fastest, leave, until_closed
-from tests.upstream import Hang, Upstream, event_stream, frame, json_answer
+from tests.upstream import Hang, Upstream, event_stream, json_answer
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_an_upstream_that_misses_our_certificate_is_a_502(
 def test_a_client_that_leaves_ends_an_upstream_call_over_tls(
     start_gateway: StartGateway, secure_upstream: Upstream, files: Path
 ) -> None:
-    case = secure_upstream.on(event_stream(frame({"choices": []}), Hang()))
+    case = secure_upstream.on(event_stream(CHUNK, Hang()))
     gateway = start_gateway(provider=trusted(files, secure_upstream))
 
     def measure() -> float:
