@@ -44,6 +44,8 @@ class Ledger:
 
     def begin(self, call: Call, attempt: Attempt) -> None:
         """An attempt begins. From here on it has a row in the end, whatever becomes of this process."""
+        if not call.on_close:  # a call beside another one: nobody has asked to be told of its end
+            call.on_close.append(self.close)
         record = BEGUN + attempt.id + begun(call, attempt, time.time_ns() // 1_000)
         if not self.journal.append(record):
             self._lost.add(attempt.id)

@@ -20,20 +20,20 @@ ENDED = ("cache", "status", "error", "finish_reason", "latency", "first_token")
 """Columns that are known when it has ended. Times are microseconds."""
 USED = (
     *("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "cache_write_tokens"),
-    *("prompt_audio_tokens", "completion_audio_tokens", "estimated", "cost", "price_version"),
+    *("prompt_audio_tokens", "completion_audio_tokens", "searches", "estimated", "cost", "price_version"),
 )
 """Columns of its tokens and their cost in nano-dollars; all NULL where nobody knows."""
 COLUMNS = ("attempt_id", *BEGUN, *ENDED, *USED)
 
 NUMBERS = frozenset(
     {
-        *("began", "stream", "opens", "status", "latency", "first_token", "estimated", "cost"),
+        *("began", "stream", "opens", "status", "latency", "first_token", "searches", "estimated", "cost"),
         *(name for name in USED if name.endswith("_tokens")),
     }
 )
 UNKNOWN_USE: Final = b"[" + b",".join([b"null"] * len(USED)) + b"]"
 _LOST: Final = b'[null,0,"worker_lost",null,null,null]'
-_SIDE = frozenset({"mirror", "refresh"})
+_SIDE = frozenset({"mirror", "refresh", "similarity"})
 _NAME_MAX = 256
 _WORD_MAX = 128
 _MICROSECONDS = 1_000_000
@@ -107,6 +107,7 @@ def used(usage: Usage, cost: int | None, price_version: str | None) -> bytes:
             usage.cache_write_tokens,
             usage.prompt_audio_tokens,
             usage.completion_audio_tokens,
+            usage.searches,
             int(usage.estimated),
             cost,
             price_version,

@@ -28,6 +28,7 @@ CREATE TABLE attempts (
     cache_write_tokens BIGINT,
     prompt_audio_tokens BIGINT,
     completion_audio_tokens BIGINT,
+    searches BIGINT,
     estimated BIGINT,
     cost BIGINT,
     price_version TEXT
