@@ -26,7 +26,7 @@ class Key(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     addresses: list[str] = field(default_factory=list)
     """Networks it may be used from, as 10.0.0.0/8; none means anywhere."""
     expires: str | None = None
-    """When it ends, as 2027-01-31 or 2027-01-31T18:00:00Z."""
+    """When it ends, as 2027-01-31, which is the beginning of that day in UTC, or 2027-01-31T18:00:00Z."""
     limit: Limit | None = None
     """What it may use."""
 
@@ -63,6 +63,8 @@ class Issuer(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How long its keys are kept; a token with an unknown one has them fetched anew, at most every 10 s."""
     owner_claim: str = "sub"
     """The claim that names the owner."""
+    owner_prefix: Annotated[str, Meta(max_length=64)] = ""
+    """Put before the owner, so that those of two issuers, or of keys, stay apart."""
     team_claim: str | None = None
     """The claim that names the team."""
     organisation_claim: str | None = None

@@ -3,9 +3,7 @@
 Where a list may have lost items with mistakes of their own, the tree is read instead, so that indices stay right.
 """
 
-import hashlib
-import re
-
+from config.access_rules import check_access, digest_of, key_problem
 from config.catalogue import catalogue
 from config.check import plain
 from config.files import check_tls
@@ -19,13 +17,13 @@ from config.report import Report
 from config.schema import Config, Server
 from config.tree import Mapping, Scalar, as_mapping, items_at, names_at, text_at
 
-_DIGEST = re.compile(r"sha256:[0-9a-fA-F]{64}")
-_SENDABLE = re.compile(r"[\x21-\x7e]+")
+_GUARDS = ("keys", "issuers", "admin")
+"""Sections that say who may use the gateway: with one of them it is not open."""
 
 
 def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     """Add every mistake between the parts of a configuration whose parts have the right types."""
-    guarded = "keys" in tree.entries and plain(tree.entries["keys"]) not in (None, [])
+    guarded = any(name in tree.entries and plain(tree.entries[name]) not in (None, []) for name in _GUARDS)
     _check_server(config.server, guarded, report)
     if not names_at(tree, "providers"):
         report.add(("providers",), "no provider is configured", allowed="at least one, for example `openai: {}`")
@@ -34,6 +32,7 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
         check_provider(name, provider, node, guarded, report)
     _check_redis(config, report)
     _check_keys(tree, report)
+    check_access(config, tree, report)
     _check_models(tree, report)
     check_limits(config, tree, report)
 
@@ -68,14 +67,11 @@ def _check_keys(tree: Mapping, report: Report) -> None:
             if first != index:
                 report.add((*path, "name"), f"keys[{first}] has this name")
         if key := text_at(node, "key"):
-            first = digests.setdefault(_digest(key), index)
+            first = digests.setdefault(digest_of(key), index)
             if first != index:
                 report.add((*path, "key"), f"keys[{first}] is the same key")
-            elif key.startswith("sha256:") and not _DIGEST.fullmatch(key):
-                report.add((*path, "key"), "sha256: stands before the 64 hex digits of a key's digest")
-            elif not _SENDABLE.fullmatch(key):
-                allowed = "ASCII letters, digits and punctuation, as clients send it in a header"
-                report.add((*path, "key"), "no client could send this key", allowed=allowed)
+            elif problem := key_problem(key):
+                report.add((*path, "key"), problem[0], allowed=problem[1])
         for place, pattern in enumerate(items_at(node, "models")):
             if isinstance(pattern, Scalar) and pattern.kind == "text":
                 _check_pattern(pattern.text, tree, report, (*path, "models", place))
@@ -112,6 +108,3 @@ def _check_models(tree: Mapping, report: Report) -> None:
                 allowed = ", ".join([*providers, "or a shipped one"])
                 report.add(where, "there is no such provider", allowed=allowed, nearest=close)
 
-
-def _digest(key: str) -> str:
-    return key[7:].lower() if _DIGEST.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()

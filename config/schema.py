@@ -100,6 +100,8 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every provider gets; one that says some of its own gets the rest from here."""
     tls: ServerTls | None = None
     """Serve HTTPS with this certificate."""
+    trusted_proxies: list[str] = field(default_factory=list)
+    """Networks of proxies that are believed what `x-forwarded-for` says; it counts for the `addresses` of keys."""
 
 
 class Tls(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

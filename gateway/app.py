@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException
 
 from adapters.wire.errors import GatewayError
 from config.schema import Operation
+from gateway.api.admin.keys import key_doors
 from gateway.api.bodies import Bodies
 from gateway.api.compatibility import compatibility_door
 from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_exception
@@ -61,6 +62,7 @@ class App:
                 metrics_door(live, snapshots),
                 openapi_door(live),
                 compatibility_door(live),
+                *key_doors(live),
             ],
             exception_handlers={
                 GatewayError: answer_gateway_error,

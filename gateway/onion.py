@@ -16,6 +16,8 @@ from config.limit_rules import limits_anybody
 from config.mistakes import UnusableDialect
 from config.schema import Config
 from gateway.auth import Keyring
+from gateway.auth.addresses import Addresses
+from gateway.auth.managed import ManagedKeys
 from gateway.call import Call, Handler
 from gateway.catalogue import Catalogue
 from gateway.dispatch import Dispatch
@@ -116,6 +118,8 @@ class Surroundings:
     """What callers have used."""
     ledger: Ledger | None = None
     """Where attempts are recorded, if there are records."""
+    keys: ManagedKeys | None = None
+    """The keys that are in the database."""
 
 
 def build(config: Config, around: Surroundings, before: Onion | None = None) -> Onion:
@@ -133,7 +137,17 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     if around.ledger is not None:
         handler = Recording(handler, around.ledger)
     handler = Telemetry(Choice(handler, routes), around.sinks, around.tracer)
-    return Onion(config, Keyring(config.keys), providers, routes, Catalogue(providers), handler, Running())
+    return Onion(config, _keyring(config, around), providers, routes, Catalogue(providers), handler, Running())
+
+
+def _keyring(config: Config, around: Surroundings) -> Keyring:
+    """Every key that counts. The gateway is open only where nothing says who may use it."""
+    return Keyring(
+        config.keys,
+        () if around.keys is None else (around.keys,),
+        guarded=bool(config.issuers or config.admin),
+        addresses=Addresses(config.server.trusted_proxies),
+    )
 
 
 def _providers(config: Config, run_dir: Path, before: Onion | None) -> dict[str, Provider]:

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import uvloop
 
@@ -16,11 +16,13 @@ from config.mistakes import ConfigError
 from config.schema import Config
 from config.telemetry import Telemetry
 from gateway.app import App
+from gateway.auth.managed import ManagedKeys
 from gateway.ledger.books import Books
 from gateway.call import Call
 from gateway.observe.counter import Counter
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
+from gateway.observe.health import Health
 from gateway.observe.observation import Observation
 from gateway.observe.process import Holdings
 from gateway.observe.usage import UsageTotals
@@ -86,6 +88,7 @@ async def _serve(worker: Worker) -> None:
         observed.gauges,
         observed.health,
         ledger=books.ledger,
+        keys=_keys(config, books.records, counters, observed.health),
         limits=_desk(config, counters, redis),
     )
     live = Live(build(config, around), around)
@@ -109,15 +112,20 @@ async def _serve(worker: Worker) -> None:
         observed.health.phase = "draining"
         log.info("draining: no new requests, running ones have %g s", config.server.drain_seconds)
         await listener.stop(live.onion.config.server.drain_seconds)
-    await live.close()
-    await estimates.close()
-    await around.limits.close()
+    await _close(live, estimates, around.limits, around.keys)
     usage.tell()
-    await observed.close()
-    await counter.close()
-    if redis is not None:
-        await redis.close()
-    await books.close()
+    await _close(observed, counter, redis, books)
+
+
+class _Closing(Protocol):
+    async def close(self) -> None: ...
+
+
+async def _close(*parts: _Closing | None) -> None:
+    """End these in order, where they are there."""
+    for part in parts:
+        if part is not None:
+            await part.close()
 
 
 def _redis(config: Config, counters: Counters) -> "Redis | None":
@@ -151,6 +159,16 @@ async def _records(config: Config) -> Records | None:
     except RecordsUnavailable as error:
         log.error("the database of records does not answer; what is not in it is served all the same: %s", error)
     return records
+
+
+def _keys(config: Config, records: Records | None, counters: Counters, health: Health) -> ManagedKeys | None:
+    """The keys that are in the database; what became of them is looked for from now on."""
+    if records is None or config.state.records is None:
+        return None
+    keys = ManagedKeys(records, config.state.records.grace_seconds, counters)
+    health.checks.append(keys.conditions)
+    keys.start()
+    return keys
 
 
 def _settle_garbage_collector() -> None:

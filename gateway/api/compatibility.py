@@ -8,6 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from adapters.inference.compatibility import support
+from gateway.api.models import caller_of
 from gateway.onion import Live
 
 
@@ -17,7 +18,7 @@ def compatibility_door(live: Live) -> HTTPRouteHandler:
     @get("/compatibility.json")
     async def tell(request: Request[Any, Any, Any]) -> Response[bytes]:
         onion = live.onion
-        onion.keyring.identify(dict(request.scope["headers"]))
+        await caller_of(onion, request)
         told = {
             name: {
                 operation: fields

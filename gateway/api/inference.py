@@ -39,7 +39,9 @@ class InferenceDoor:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("Only POST is served here.", headers=((b"allow", b"POST"),))
             received = asyncio.get_running_loop().time()
-            caller = onion.keyring.identify(headers)
+            caller = onion.keyring.known(headers) or await onion.keyring.identify(headers)
+            if caller.networks:
+                onion.keyring.addresses.check(caller, scope)
             raw = await self._bodies.read(receive, headers, onion.config.server.limits)
             parse = self._format.parse
             body = parse(raw) if len(raw) < _PARSE_IN_THREAD_AT else await asyncio.to_thread(parse, raw)

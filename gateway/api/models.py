@@ -38,13 +38,13 @@ def model_doors(live: Live) -> list[HTTPRouteHandler]:
     @get("/v1/models")
     async def list_models(request: Request[Any, Any, Any]) -> Response[bytes]:
         onion = live.onion
-        caller = _caller(onion, request)
+        caller = await caller_of(onion, request)
         return _json(ModelList(await _known(onion, caller)))
 
     @get("/v1/models/{model_id:path}")
     async def get_model(request: Request[Any, Any, Any], model_id: Annotated[str, PathParameter()]) -> Response[bytes]:
         onion = live.onion
-        caller = _caller(onion, request)
+        caller = await caller_of(onion, request)
         name = model_id.removeprefix("/")
         route = onion.routes.find(name)
         if not caller.allows(name):
@@ -54,8 +54,12 @@ def model_doors(live: Live) -> list[HTTPRouteHandler]:
     return [list_models, get_model]
 
 
-def _caller(onion: Onion, request: Request[Any, Any, Any]) -> Caller:
-    return onion.keyring.identify(dict(request.scope["headers"]))
+async def caller_of(onion: Onion, request: Request[Any, Any, Any]) -> Caller:
+    """Who asks at an ordinary door. Raises Unauthorized, Forbidden and Unavailable."""
+    caller = await onion.keyring.identify(dict(request.scope["headers"]))
+    if caller.networks:
+        onion.keyring.addresses.check(caller, request.scope)
+    return caller
 
 
 async def _known(onion: Onion, caller: Caller) -> list[Model]:

@@ -3,6 +3,7 @@
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
+from typing import Any
 
 import msgspec
 import yaml
@@ -10,15 +11,20 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
+from gateway.api.admin.shapes import KeyChange, NewKey, Rotation
 from gateway.onion import Live
+
+_SENT = (NewKey, KeyChange, Rotation)
 
 
 def openapi_door(live: Live) -> HTTPRouteHandler:
-    """The door of the description; keys are part of it where the configuration has some."""
+    """The door of the description; keys are part of it where something says who may use the gateway."""
 
-    @get("/openapi.json", sync_to_thread=True)  # the file is read the first time
+    @get("/openapi.json", sync_to_thread=True)  # the files are read the first time
     def describe() -> Response[bytes]:
-        return Response(description(with_keys=bool(live.onion.config.keys)), media_type="application/json")
+        config = live.onion.config
+        guarded = bool(config.keys or config.issuers or config.admin)
+        return Response(description(with_keys=guarded), media_type="application/json")
 
     return describe
 
@@ -26,7 +32,18 @@ def openapi_door(live: Live) -> HTTPRouteHandler:
 @cache
 def description(*, with_keys: bool) -> bytes:
     """The description as an OpenAPI 3.1 document in JSON (https://spec.openapis.org/oas/v3.1.1)."""
-    document = yaml.safe_load((files(__package__) / "openapi.yaml").read_text("utf-8"))
+    document = _read("openapi.yaml")
+    keys = list(document["components"]["securitySchemes"])
+    admin = _read("admin/openapi.yaml")
+    document["paths"] |= admin["paths"]
+    for kind, parts in admin["components"].items():
+        document["components"][kind] |= parts
+    _, shapes = msgspec.json.schema_components(_SENT, ref_template="#/components/schemas/{name}")
+    document["components"]["schemas"] |= shapes
     document["info"]["version"] = version("isthmus")
-    document["security"] = [{name: []} for name in document["components"]["securitySchemes"]] if with_keys else []
+    document["security"] = [{name: []} for name in keys] if with_keys else []
     return msgspec.json.encode(document)
+
+
+def _read(name: str) -> Any:
+    return yaml.safe_load((files("gateway.api") / name).read_text("utf-8"))

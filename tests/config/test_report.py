@@ -29,7 +29,7 @@ isthmus.yaml:2:3: server.prot: there is no such field
     |   prot: …
     |   ^
     found:    prot
-    allowed:  host, port, workers, drain_seconds, request_log, limits, timeouts, tls
+    allowed:  host, port, workers, drain_seconds, request_log, limits, timeouts, tls, trusted_proxies
     did you mean port?
 
 isthmus.yaml:3:12: server.workers: not allowed here

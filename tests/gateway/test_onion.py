@@ -45,7 +45,7 @@ async def test_keys_and_models_are_those_of_the_new_one(live: Live) -> None:
     live.swap(Config(keys=[key], providers={"lab": LAB}, models=models))
     assert live.onion.routes.names == ["fast"]
     with pytest.raises(Unauthorized):
-        live.onion.keyring.identify({})
+        live.onion.keyring.known({})
 
 
 async def test_a_changed_provider_is_closed_after_its_last_call(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:

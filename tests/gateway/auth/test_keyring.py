@@ -2,6 +2,8 @@
 
 import hashlib
 import hmac
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,14 +11,19 @@ import pytest
 from adapters.wire.body import parse
 from adapters.wire.errors import Forbidden, Unauthorized
 from config.access import Key
-from gateway import auth
-from gateway.auth import ANYBODY, Caller, Keyring
+from gateway.auth import ANYBODY, Caller, Keyring, keyring
 
 SECRET = "sk-team-a-0123456789"
 KEYS = [
     Key(name="team-a", key=SECRET),
     Key(name="team-b", key=f"sha256:{hashlib.sha256(b'sk-team-b-0123456789').hexdigest()}", models=["open*"]),
 ]
+
+
+def named(keyring: Keyring, headers: dict[bytes, bytes]) -> str | None:
+    """The name of the caller, where he is known at once."""
+    caller = keyring.known(headers)
+    return None if caller is None else caller.name
 
 
 @pytest.mark.parametrize(
@@ -30,7 +37,7 @@ KEYS = [
     ],
 )
 def test_a_key_names_its_caller(headers: dict[bytes, bytes], name: str) -> None:
-    assert Keyring(KEYS).identify(headers).name == name
+    assert named(Keyring(KEYS), headers) == name
 
 
 @pytest.mark.parametrize(
@@ -49,16 +56,15 @@ def test_a_key_names_its_caller(headers: dict[bytes, bytes], name: str) -> None:
 )
 def test_anything_else_is_nobody(headers: dict[bytes, bytes], code: str) -> None:
     with pytest.raises(Unauthorized) as caught:
-        Keyring(KEYS).identify(headers)
+        Keyring(KEYS).known(headers)
     assert caught.value.code == code
     assert (b"www-authenticate", b"Bearer") in caught.value.headers
     assert SECRET not in caught.value.message
 
 
 def test_without_keys_everybody_may_ask_for_everything() -> None:
-    caller = Keyring([]).identify({b"authorization": b"Bearer any"})
-    assert caller is ANYBODY
-    assert caller.allows("any/model")
+    assert Keyring([]).known({b"authorization": b"Bearer any"}) is ANYBODY
+    assert ANYBODY.allows("any/model")
 
 
 def test_a_digest_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,14 +76,14 @@ def test_a_digest_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) 
             compared.append(len(known))
             return hmac.compare_digest(known, given)
 
-    monkeypatch.setattr(auth, "hmac", Watched)
-    Keyring(KEYS).identify({b"api-key": SECRET.encode()})
+    monkeypatch.setattr(keyring, "hmac", Watched)
+    Keyring(KEYS).known({b"api-key": SECRET.encode()})
     assert compared == [32]
 
 
 def test_keys_are_kept_as_digests_only() -> None:
-    keyring = Keyring(KEYS)
-    kept = repr([vars_of(keyring), [vars_of(caller) for group in keyring._callers.values() for _, caller in group]])
+    ring = Keyring(KEYS)
+    kept = repr([vars_of(ring), [vars_of(caller) for group in ring._callers.values() for _, caller in group]])
     assert SECRET not in kept
 
 
@@ -126,3 +132,51 @@ def test_only_a_star_stands_for_more_than_itself() -> None:
     assert caller.allows("lab/any/thing")
     assert not caller.allows("gpt-5")
     assert not caller.allows("x1")
+
+
+def test_a_key_ends_when_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = Keyring([Key(name="a", key=SECRET, expires="2027-01-31T18:00:00Z")])
+    headers = {b"api-key": SECRET.encode()}
+    end = datetime(2027, 1, 31, 18, tzinfo=UTC).timestamp()
+    monkeypatch.setattr(time, "time", lambda: end - 1)
+    assert named(ring, headers) == "a"
+    monkeypatch.setattr(time, "time", lambda: end)
+    with pytest.raises(Unauthorized) as caught:
+        ring.known(headers)
+    assert caught.value.code == "key_expired"
+
+
+class Elsewhere:
+    """A source that knows a secret by its beginning, and remembers whom it found."""
+
+    def __init__(self) -> None:
+        self.found: dict[bytes, Caller] = {}
+        self.asked = 0
+
+    def known(self, digest: bytes) -> Caller | None:
+        return self.found.get(digest)
+
+    def takes(self, presented: bytes) -> bool:
+        return presented.startswith(b"elsewhere-")
+
+    async def find(self, presented: bytes, digest: bytes) -> Caller:
+        self.asked += 1
+        return self.found.setdefault(digest, Caller(presented.decode(), ["*"]))
+
+
+async def test_a_source_is_asked_once_and_only_for_what_has_its_form() -> None:
+    source = Elsewhere()
+    ring = Keyring(KEYS, (source,))
+    headers = {b"api-key": b"elsewhere-1"}
+    assert ring.known(headers) is None
+    assert (await ring.identify(headers)).name == "elsewhere-1"
+    assert named(ring, headers) == "elsewhere-1"
+    assert (await ring.identify(headers)).name == "elsewhere-1"
+    with pytest.raises(Unauthorized):
+        ring.known({b"api-key": b"another-1"})
+    assert source.asked == 1
+
+
+def test_a_gateway_without_keys_of_its_own_may_be_guarded_all_the_same() -> None:
+    with pytest.raises(Unauthorized):
+        Keyring([], guarded=True).known({b"api-key": b"anything"})
