@@ -115,6 +115,57 @@ class _Part(Struct):
 
 
 _part = msgspec.json.Decoder(_Part)
+_VECTOR_BEGINS = (b"[", b'"')
+_any_inputs = msgspec.json.Decoder(str | list[str | int | list[int]])
+
+
+class _Vector(Struct):
+    embedding: Raw
+    index: int
+
+
+class _Vectors(Struct):
+    data: list[_Vector]
+    model: Raw = Raw(b"null")
+
+
+_vectors = msgspec.json.Decoder(_Vectors)
+
+
+def read_inputs(body: Body) -> list[bytes] | None:
+    """Each input as JSON, written one way; None where they are none that can be told apart, which others judge."""
+    try:
+        inputs = _any_inputs.decode(body.fields.get("input", b""))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    kinds = {str} if isinstance(inputs, str) else {type(one) for one in inputs}
+    if len(kinds) > 1:
+        return None
+    if isinstance(inputs, str) or kinds == {int}:
+        return [_encode(inputs)]
+    return [_encode(one) for one in inputs]
+
+
+def read_vectors(answer: bytes) -> tuple[list[bytes], bytes] | None:
+    """The vectors of an answer as JSON, in the order of the inputs, and its model; None where it has no such."""
+    try:
+        read = _vectors.decode(answer)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    places = [item.index for item in read.data]
+    if places != list(range(len(places))):
+        if sorted(places) != list(range(len(places))):
+            return None
+        read.data.sort(key=lambda item: item.index)
+    vectors = [bytes(item.embedding) for item in read.data]
+    return (vectors, bytes(read.model)) if all(vector[:1] in _VECTOR_BEGINS for vector in vectors) else None
+
+
+def write_vectors(vectors: Sequence[bytes], model: bytes, tokens: int) -> bytes:
+    """An answer with these vectors, which are JSON."""
+    data = [{"object": "embedding", "index": index, "embedding": Raw(vector)} for index, vector in enumerate(vectors)]
+    told = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return _encode({"object": "list", "data": data, "model": Raw(model), "usage": told})
 
 
 def join_answers(answers: Sequence[bytes], usage: Usage | None) -> bytes:

@@ -7,6 +7,7 @@ from gateway.call import Handler
 from gateway.inside import Inside
 from gateway.layers.cache.layer import Cache
 from gateway.observe.counters import Counters
+from gateway.state.cache.contract import Store
 from gateway.state.cache.kept import Kept
 
 if TYPE_CHECKING:
@@ -20,4 +21,9 @@ def with_cache(
     if not any(model.cache is not None for model in config.models.values()):
         return handler
     kept.answers.resize(config.cache.bytes)
-    return Cache(handler, kept.answers, config.cache.entry_bytes, inside, counters)
+    store: Store = kept.answers
+    if config.cache.store == "redis" and redis is not None:
+        from gateway.state.cache.redis import RedisStore
+
+        store = RedisStore(redis, config.cache.entry_bytes, counters)
+    return Cache(handler, store, config.cache.entry_bytes, inside, counters)

@@ -56,7 +56,7 @@ class Keeper:
         entry = Entry(
             self._clock(),
             body,
-            tuple(header for header in reply.headers if header[0] in _KEPT_HEADERS),
+            kept_headers(reply),
             call.usage,
             streams,
             call.body.wants_usage,
@@ -101,6 +101,11 @@ class Timed:
         """The end."""
         self.times.append(time.monotonic())
         return self._inner.close(counted)
+
+
+def kept_headers(reply: Reply) -> tuple[tuple[bytes, bytes], ...]:
+    """Those that still hold when the answer is given again."""
+    return tuple(header for header in reply.headers if header[0] in _KEPT_HEADERS)
 
 
 def _choices(call: Call) -> int:

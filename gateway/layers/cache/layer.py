@@ -10,6 +10,7 @@ from gateway.call import Call, Handler, Reply
 from gateway.fingerprint import fingerprint
 from gateway.inside import Inside
 from gateway.layers.cache.directives import NOTHING_SAID, Directives, read_directives
+from gateway.layers.cache.embeddings import Embeddings
 from gateway.layers.cache.keeping import Keeper, Keeping
 from gateway.layers.cache.replay import replay
 from gateway.observe.counters import Counters
@@ -23,7 +24,7 @@ _ANEW = {b"cache-control": b"no-cache"}
 class Cache:
     """Stands before whoever asks targets. `inside` asks for new answers where an old one was given at once."""
 
-    __slots__ = ("_clock", "_counters", "_handler", "_inside", "_keeper", "_refreshing", "_store")
+    __slots__ = ("_clock", "_counters", "_embeddings", "_handler", "_inside", "_keeper", "_refreshing", "_store")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Cache:
         self._inside = inside
         self._counters = counters
         self._clock = clock
+        self._embeddings = Embeddings(handler, store, entry_bytes, counters, clock)
         self._refreshing: set[bytes] = set()
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
@@ -53,6 +55,8 @@ class Cache:
     async def _answer(self, call: Call, settings: caching.Cache) -> Reply:
         said = call.client_headers.get(b"cache-control")
         wants = NOTHING_SAID if said is None else read_directives(said)
+        if call.operation == "embeddings":
+            return await self._embeddings.answer(call, settings, wants)
         key = await _key(call)
         if wants.reads and (entry := await self._store.get(key)) is not None:
             reply = self._known(call, key, entry, settings, wants)

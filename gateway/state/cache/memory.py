@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gateway.state.cache.contract import Entry
 
-_OVERHEAD = 850
+_OVERHEAD = 550
 """Bytes of the objects around an answer, and of its places in the queues."""
 _HEADER_OVERHEAD = 130
 _PACE_OVERHEAD = 120

@@ -130,8 +130,14 @@ class Client:
 class Place:
     """A cache before a kitchen, and clients that ask it."""
 
-    def __init__(self, store: Store | None = None, entry_bytes: int = 65_536, **settings: Any) -> None:
-        self.kitchen = Kitchen()
+    def __init__(
+        self,
+        kitchen: Kitchen | None = None,
+        store: Store | None = None,
+        entry_bytes: int = 65_536,
+        **settings: Any,
+    ) -> None:
+        self.kitchen = kitchen or Kitchen()
         self.clock = Clock()
         self.kept = Kept(self.clock)
         self.kept.answers.resize(1_000_000)
