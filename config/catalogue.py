@@ -73,9 +73,9 @@ def _moved(node: Node, place: Place | None) -> Node:
 
 
 def _deployed(tree: Mapping) -> Iterator[Scalar]:
-    """The provider of every deployment."""
+    """The provider of every deployment, and of every shadow."""
     for model in as_mapping(tree.entries.get("models")).entries.values():
-        for deployment in items_at(model, "deployments"):
+        for deployment in (*items_at(model, "deployments"), as_mapping(model).entries.get("mirror")):
             provider = as_mapping(deployment).entries.get("provider")
             if isinstance(provider, Scalar):
                 yield provider

@@ -4,7 +4,6 @@ Where a list may have lost items with mistakes of their own, the tree is read in
 """
 
 from config.access_rules import check_access, digest_of, key_problem
-from config.catalogue import catalogue
 from config.check import plain
 from config.files import check_tls
 from config.http_syntax import is_host, is_loopback
@@ -14,6 +13,7 @@ from config.provider_rules import check_provider
 from config.redaction import show_text
 from config.redis_url import parse_redis_url
 from config.report import Report
+from config.route_rules import check_routes
 from config.schema import Config, Server
 from config.tree import Mapping, Scalar, as_mapping, items_at, names_at, text_at
 
@@ -33,8 +33,9 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     _check_redis(config, report)
     _check_keys(tree, report)
     check_access(config, tree, report)
-    _check_models(tree, report)
     check_limits(config, tree, report)
+    _check_models(tree, report)
+    check_routes(config, tree, report)
 
 
 def _check_server(server: Server, guarded: bool, report: Report) -> None:
@@ -90,7 +91,7 @@ def _check_pattern(pattern: str, tree: Mapping, report: Report, path: tuple[str 
 def _check_models(tree: Mapping, report: Report) -> None:
     providers = names_at(tree, "providers")
     section = as_mapping(tree.entries.get("models"))
-    for name, model in section.entries.items():
+    for name in section.entries:
         path = ("models", name)
         provider, slash, rest = name.partition("/")
         if slash and provider in providers:
@@ -100,11 +101,3 @@ def _check_models(tree: Mapping, report: Report) -> None:
             report.add(
                 path, "a name has no spaces at its ends and no control characters", place=section.key_places[name]
             )
-        for index, deployment in enumerate(items_at(model, "deployments")):
-            named = text_at(deployment, "provider")
-            if named is not None and providers and named not in providers:
-                where = (*path, "deployments", index, "provider")
-                close = nearest(named, [*providers, *catalogue().entries])
-                allowed = ", ".join([*providers, "or a shipped one"])
-                report.add(where, "there is no such provider", allowed=allowed, nearest=close)
-

@@ -32,15 +32,17 @@ from gateway.observe.health import Health
 from gateway.observe.metrics import Gauges
 from gateway.observe.trace import Tracer
 from gateway.provider import Provider
+from gateway.routing.balancer import Balancer
 from gateway.routing.choice import Choice
-from gateway.routing.in_order import InOrder
 from gateway.routing.router import Router
 from gateway.routing.routes import Routes
+from gateway.routing.standing import Standings
 from gateway.state.in_flight import InFlight
 from gateway.state.limits.desk import Desk
 from gateway.state.records.contract import Records
 
 if TYPE_CHECKING:
+    from gateway.routing.shared import Shared
     from gateway.state.redis import Redis
 
 log = logging.getLogger("isthmus.onion")
@@ -114,6 +116,10 @@ class Surroundings:
     """What rooms hold at the moment: one that has something to tell /metrics adds a function."""
     health: Health = field(default_factory=Health)
     """Whether requests are taken; rooms that depend on something add a check."""
+    standings: Standings = field(default_factory=Standings)
+    """What is known of each target: resting, busy, how fast."""
+    shared: "Shared | None" = None
+    """What other workers and replicas know of them; None without Redis."""
     limits: Desk = field(default_factory=Desk)
     """What callers have used."""
     ledger: Ledger | None = None
@@ -129,14 +135,15 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     """
     providers = _providers(config, around.run_dir, before)
     routes = Routes(config, lambda name: providers[name].options)
-    handler: Handler = Router(Dispatch(providers, around.count), InOrder(), around.counters)
+    balancer = Balancer(routes, around.standings, around.counters, around.shared)
+    handler: Handler = Router(Dispatch(providers, around.count), balancer, around.counters)
     if limits_anybody(config, with_records=around.records is not None):
         around.limits.configure(config.limits)
         handler = Limits(handler, config.limits, around.limits, around.estimates, around.counters)
     handler = InFlightLimit(handler, around.in_flight, config.server.limits.concurrent_requests)
     if around.ledger is not None:
         handler = Recording(handler, around.ledger)
-    handler = Telemetry(Choice(handler, routes), around.sinks, around.tracer)
+    handler = Telemetry(Choice(handler, routes, around.count), around.sinks, around.tracer)
     return Onion(config, _keyring(config, around), providers, routes, Catalogue(providers), handler, Running())
 
 

@@ -17,8 +17,8 @@ from config.schema import Config
 from config.telemetry import Telemetry
 from gateway.app import App
 from gateway.auth.managed import ManagedKeys
-from gateway.ledger.books import Books
 from gateway.call import Call
+from gateway.ledger.books import Books
 from gateway.observe.counter import Counter
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
@@ -27,6 +27,7 @@ from gateway.observe.observation import Observation
 from gateway.observe.process import Holdings
 from gateway.observe.usage import UsageTotals
 from gateway.onion import Live, Surroundings, build
+from gateway.routing.standing import Standings
 from gateway.server.listener import Listener
 from gateway.state.in_flight import InFlight
 from gateway.state.limits.desk import Desk
@@ -34,6 +35,7 @@ from gateway.state.records.contract import Records, RecordsUnavailable, RecordsU
 from gateway.state.records.open import open_records
 
 if TYPE_CHECKING:
+    from gateway.routing.shared import Shared
     from gateway.state.redis import Redis
 
 log = logging.getLogger("isthmus.serve")
@@ -87,14 +89,15 @@ async def _serve(worker: Worker) -> None:
         observed.tracer,
         observed.gauges,
         observed.health,
+        *_standings(redis),
         ledger=books.ledger,
-        keys=_keys(config, books.records, counters, observed.health),
         limits=_desk(config, counters, redis),
+        keys=_keys(config, books.records, counters, observed.health),
     )
     live = Live(build(config, around), around)
     app = App(live, observed.snapshots)
     listener = Listener(app, config.server.limits, config.server.tls)
-    observed.gauges.append(Holdings(live, listener, app.bodies))
+    observed.gauges += [Holdings(live, listener, app.bodies), around.standings.gauges]
     stopping = asyncio.Event()
     reloading = _Reload(live, worker.reload)
     loop = asyncio.get_running_loop()
@@ -102,6 +105,8 @@ async def _serve(worker: Worker) -> None:
         loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, reloading.start)
     observed.start()
+    if around.shared is not None:
+        around.shared.start()
     await live.start()
     async with app.litestar.lifespan():
         await listener.start(worker.sock)
@@ -112,7 +117,7 @@ async def _serve(worker: Worker) -> None:
         observed.health.phase = "draining"
         log.info("draining: no new requests, running ones have %g s", config.server.drain_seconds)
         await listener.stop(live.onion.config.server.drain_seconds)
-    await _close(live, estimates, around.limits, around.keys)
+    await _close(live, estimates, around.limits, around.shared, around.keys)
     usage.tell()
     await _close(observed, counter, redis, books)
 
@@ -135,6 +140,16 @@ def _redis(config: Config, counters: Counters) -> "Redis | None":
     from gateway.state.redis import Redis
 
     return Redis(config.state.redis, counters)
+
+
+def _standings(redis: "Redis | None") -> "tuple[Standings, Shared | None]":
+    """What is known of targets, shared with other workers where there is a Redis."""
+    standings = Standings()
+    if redis is None:
+        return standings, None
+    from gateway.routing.shared import Shared
+
+    return standings, Shared(redis, standings)
 
 
 def _desk(config: Config, counters: Counters, redis: "Redis | None") -> Desk:

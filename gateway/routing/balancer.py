@@ -2,13 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from adapters.inference.contract import Target
 from adapters.wire.errors import Overloaded
 from config.routing import Concurrency, Cooldown
-from config.schema import Config
 from gateway.call import Attempt, Call
 from gateway.observe.counters import Counters
 from gateway.route import Route
@@ -41,23 +40,24 @@ class _Plan:
 
 
 class Balancer:
-    """Implements `Balance` for one configuration; what it learns is kept by `standings`."""
+    """Implements `Balance` for the routes of one configuration; what it learns is kept by `standings`."""
 
     def __init__(
-        self, config: Config, standings: Standings, counters: Counters, shared: "Shared | None" = None
+        self, routes: Iterable[Route], standings: Standings, counters: Counters, shared: "Shared | None" = None
     ) -> None:
-        self._standings = standings.adopt(config.providers, _targets(config))
+        routes = list(routes)
+        self._standings = standings.adopt(target for route in routes for target in _targets(route))
         self._counters = counters
         self._shared = shared
-        self._plans: dict[str, _Plan] = {}
-        _configure(config, self._standings)
+        _configure(routes, self._standings)
+        self._plans = {route.name: self._plan(route) for route in routes if len(route.targets) > 1}
 
     def order(self, call: Call, route: Route) -> Sequence[Target]:
         """The targets to try, in order, without those that rest. Raises AllRest."""
         targets = route.targets
         if len(targets) == 1:
             return targets
-        plan = self._plans.get(route.name) or self._plan(route)
+        plan = self._plans[route.name]
         candidates: Candidates = plan.candidates
         for candidate in candidates:
             breaker = candidate.standing.breaker
@@ -170,8 +170,7 @@ class Balancer:
             Candidate(target, deployment, facts, self._standings[target.provider, target.model])
             for target, deployment, facts in zip(route.targets, route.deployments, route.facts, strict=True)
         )
-        plan = self._plans[route.name] = _Plan(candidates, strategy_of(route))
-        return plan
+        return _Plan(candidates, strategy_of(route))
 
 
 def _awake(route: Route, candidates: Candidates) -> Candidates:
@@ -187,33 +186,24 @@ def _all_rest(who: str, rest: float) -> AllRest:
     return AllRest(f"{who} has failed lately and is left alone for a while. Try again later.", retry_after=rest)
 
 
-def _targets(config: Config) -> set[tuple[str, str]]:
-    found: set[tuple[str, str]] = set()
-    for model in config.models.values():
-        found.update((each.provider, each.model) for each in model.deployments)
-        if model.mirror is not None:
-            found.add((model.mirror.provider, model.mirror.model))
-    return found
+def _targets(route: Route) -> tuple[Target, ...]:
+    return route.targets if route.shadow is None else (*route.targets, route.shadow)
 
 
-def _configure(config: Config, standings: dict[tuple[str, str], Standing]) -> None:
-    """Give every target its breaker and its gate, by the settings of the first model that names it."""
+def _configure(routes: Iterable[Route], standings: Mapping[tuple[str, str], Standing]) -> None:
+    """Give every target its breaker and its gate, by the settings of the first route that names it."""
     cooldowns: dict[tuple[str, str], Cooldown] = {}
     concurrencies: dict[tuple[str, str], Concurrency] = {}
-    for model in config.models.values():
-        targets = {(each.provider, each.model) for each in model.deployments}
-        for each in model.deployments:
-            if each.concurrency is not None:
-                concurrencies.setdefault((each.provider, each.model), each.concurrency)
-        if len(targets) > 1:
-            for target in targets:
-                cooldowns.setdefault(target, model.cooldown)
-    rationed = {
-        (each.provider, each.model)
-        for model in config.models.values()
-        if model.strategy == "usage_based"
-        for each in model.deployments
-    }
+    rationed: set[tuple[str, str]] = set()
+    for route in routes:
+        targets = {(each.provider, each.model): each for each in route.deployments}
+        for target, deployment in targets.items():
+            if deployment.concurrency is not None:
+                concurrencies.setdefault(target, deployment.concurrency)
+            if len(targets) > 1:
+                cooldowns.setdefault(target, route.settings.cooldown)
+        if route.settings.strategy == "usage_based":
+            rationed |= targets.keys()
     for target, standing in standings.items():
         standing.rationed = target in rationed
         standing.breaker = _breaker(standing.breaker, cooldowns.get(target))

@@ -2,7 +2,7 @@
 
 import difflib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec import Raw
@@ -34,6 +34,10 @@ class Routes:
     def names(self) -> list[str]:
         """The configured names."""
         return list(self._routes)
+
+    def __iter__(self) -> Iterator[Route]:
+        """The configured ones."""
+        return iter(self._routes.values())
 
     def find(self, name: str) -> Route:
         """The route of a name. Raises UnknownModel, with the nearest names."""

@@ -100,18 +100,18 @@ class Standings:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Standing] = {}
 
-    def adopt(self, providers: dict[str, Provider], wanted: set[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
+    def adopt(self, targets: Iterable[Target]) -> dict[tuple[str, str], Standing]:
         """The standings of these targets; those of targets that are gone are forgotten.
 
         A provider whose settings changed is another one.
         """
         before, self._known = self._known, {}
-        for provider, model in sorted(wanted):
-            settings = providers[provider]
-            known = before.get((provider, model))
-            if known is None or known.settings != settings:
-                known = Standing(provider, model, settings)
-            self._known[provider, model] = known
+        for target in targets:
+            key = target.provider, target.model
+            known = before.get(key)
+            if known is None or known.settings != target.settings:
+                known = Standing(*key, target.settings)
+            self._known.setdefault(key, known)
         return self._known
 
     def find(self, target: Target) -> Standing | None:

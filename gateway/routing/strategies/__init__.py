@@ -20,7 +20,7 @@ _STRATEGIES: Mapping[Name, Callable[[Route], Strategy]] = {
     "round_robin": lambda route: RoundRobin(),
     "least_busy": lambda route: LeastBusy(),
     "lowest_latency": lambda route: LowestLatency(),
-    "lowest_cost": lambda route: LowestCost(),
+    "lowest_cost": LowestCost,
     "usage_based": lambda route: UsageBased(),
     "sticky": lambda route: Sticky(route.settings.sticky),
 }

@@ -1,20 +1,30 @@
 """`lowest_cost`: where this call is expected to cost least."""
 
+import logging
 import math
 
 from adapters.wire.usage import Usage
 from gateway.call import Call
 from gateway.cost import cost_of
+from gateway.route import Route
 from gateway.routing.prompt import answer_limit, prompt_bytes
 from gateway.routing.strategies.contract import Candidate, Candidates
+
+log = logging.getLogger("isthmus.balance")
 
 _BYTES_PER_TOKEN = 4
 
 
 class LowestCost:
-    """By the prices of the facts; one without prices comes last."""
+    """By the prices of the facts; one without prices comes last, which is logged."""
 
     __slots__ = ()
+
+    def __init__(self, route: Route) -> None:
+        for target, facts in zip(route.targets, route.facts, strict=True):
+            if facts is None or facts.prices is None:
+                unpriced = f"{target.provider}/{target.model}"
+                log.warning("models.%s: %s comes last, as its price is unknown: say it in facts", route.name, unpriced)
 
     def order(self, call: Call, candidates: Candidates) -> Candidates:
         """The cheapest first; equals as the configuration lists them."""
