@@ -94,8 +94,37 @@ CALLS = (
 )
 """Counted here, from calls."""
 
+_TARGET = ("provider", "model")
+
 EVENTS = (
     Family("refused_requests", "counter", ("operation", "code"), "Requests refused before their body was understood."),
+    Family("retries", "counter", ("cause",), "Attempts after a fault: at the same target, or at the next."),
+    Family("retry_budget_spent", "counter", ("route",), "Faults that were not tried again: too many were already."),
+    Family("cooldowns_opened", "counter", _TARGET, "Targets that began to rest."),
+    Family("cooldowns_closed", "counter", _TARGET, "Targets that are asked again after a rest."),
+    Family("queue_refusals", "counter", _TARGET, "Attempts that found no place at a target."),
+    Family("cache", "counter", ("result",), "What the cache did."),
+    Family("cache_items", "counter", ("result",), "Inputs of embeddings, by what the cache said of each."),
+    Family("cache_refresh_failures", "counter", (), "Stale answers that could not be made anew."),
+    Family("cache_store_errors", "counter", ("kind",), "Answers that the shared cache did not give or take."),
+    Family(
+        "single_flight", "counter", ("event",), "Calls that shared another's attempt, and those that took one over."
+    ),
+    Family("limits_refused", "counter", ("limit",), "Requests over a limit, by what is limited."),
+    Family("limits_unknown_use", "counter", (), "Calls whose use nobody told: all that was reserved is counted."),
+    Family("limits_price_unknown", "counter", (), "Calls under a budget whose price is unknown."),
+    Family("limits_without_redis", "counter", (), "Calls that a worker counted alone, as Redis did not answer."),
+    Family("budget_warnings", "counter", (), "Budgets that passed their soft end."),
+    Family("budget_spents", "counter", (), "Budgets that came to their hard end."),
+    Family("webhook_failures", "counter", ("kind",), "Events of budgets that the webhook did not take."),
+    Family("unknown_price", "counter", ("provider",), "Attempts whose price the ledger does not know."),
+    Family("ledger_rows", "counter", (), "Rows of the ledger that are in the database."),
+    Family("ledger_rows_lost", "counter", (), "Attempts without a row: the journal was full."),
+    Family("ledger_records_damaged", "counter", (), "Records of a journal that can't be read."),
+    Family("ledger_write_errors", "counter", (), "Batches that the database did not take; they wait in the journal."),
+    Family("ledger_write_seconds", "counter", (), "Time spent on writing batches."),
+    Family("records_errors", "counter", ("kind",), "Questions that the database of records did not answer."),
+    Family("redis_commands", "counter", (), "Commands sent to Redis."),
     Family("redis_errors", "counter", ("error",), "Commands that Redis did not answer in time, or refused."),
     Family("config_reloads", "counter", ("result",), "Reloads in all workers: done, or refused."),
     Family("cpu_seconds", "counter", (), "Processor time of all workers."),
@@ -109,6 +138,10 @@ GAUGES = (
     Family("client_connections", "gauge", (), "Open connections of clients."),
     Family("upstream_connections", "gauge", ("provider",), "Open connections to providers."),
     Family("upstream_queue", "gauge", ("provider",), "Requests that wait for a connection to a provider."),
+    Family("target_attempts_in_flight", "gauge", _TARGET, "Attempts under way at a target."),
+    Family("target_queue", "gauge", _TARGET, "Calls that wait for a place at a target."),
+    Family("target_limit", "gauge", _TARGET, "Attempts that a target is given at once, as learnt from it."),
+    Family("target_resting", "gauge", _TARGET, "1 while a target rests after faults.", "max"),
     Family("memory_bytes", "gauge", (), "Resident memory of all workers."),
     Family("degraded", "gauge", ("dependency",), "1 where a dependency is degraded, as /health/ready says.", "max"),
 )

@@ -63,11 +63,11 @@ class Snapshots:
 
     async def _save_on(self) -> None:
         while True:
-            await asyncio.sleep(_SAVE_SECONDS)
             try:
                 await self._save()
             except OSError as error:
                 log.warning("the metrics were not written: %s", error)
+            await asyncio.sleep(_SAVE_SECONDS)
 
     async def _save(self) -> None:
         """Write the file. One after the other: an older one must not take a newer one's place."""

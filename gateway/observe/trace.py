@@ -18,6 +18,7 @@ _RANDOM = 0x02
 """Level 2: the trace id's last seven bytes are random."""
 _COUNTED_DIGITS = 12
 _SPAN_MASK = (1 << 64) - 1
+_ID_MASK = (1 << 128) - 1
 _RATIO_MASK = (1 << 56) - 1
 
 
@@ -48,7 +49,9 @@ class Trace:
 
     def lines(self, attempt: bytes) -> bytes:
         """The headers that go out with the attempt of this id."""
-        parent = b"%016x" % self.span_of(attempt) if self.span else self.parent
+        parent = self.parent
+        if self.span:
+            parent = b"%016x" % (self.span_of(attempt) if self.flags & _SAMPLED else self.span)
         lines = b"traceparent: 00-%b-%b-%02x\r\n" % (self.id, parent, self.flags)
         return lines if self.state is None else b"%btracestate: %b\r\n" % (lines, self.state)
 
@@ -70,9 +73,9 @@ class Tracer:
         if not self._owns_spans:
             return trace
         if trace is None:
-            number = self._random(128) or 1
-            flags = _RANDOM | (_SAMPLED if number & _RATIO_MASK < self._below else 0)
-            trace = Trace(b"%032x" % number, b"", flags, None, 0)
+            number = self._random(192)
+            flags = _RANDOM | _SAMPLED if (number & _RATIO_MASK) < self._below else _RANDOM
+            return Trace(b"%032x" % (number & _ID_MASK or 1), b"", flags, None, number >> 128 or 1)
         trace.span = self._random(64) or 1
         return trace
 
