@@ -21,6 +21,8 @@ from gateway.auth.managed import ManagedKeys
 from gateway.call import Call, Handler
 from gateway.catalogue import Catalogue
 from gateway.dispatch import Dispatch
+from gateway.inside import Inside
+from gateway.layers.cache.build import with_cache
 from gateway.layers.limits.in_flight import InFlightLimit
 from gateway.layers.limits.layer import Limits
 from gateway.layers.recording import Recording
@@ -37,6 +39,7 @@ from gateway.routing.choice import Choice
 from gateway.routing.router import Router
 from gateway.routing.routes import Routes
 from gateway.routing.standing import Standings
+from gateway.state.cache.kept import Kept
 from gateway.state.in_flight import InFlight
 from gateway.state.limits.desk import Desk
 from gateway.state.records.contract import Records
@@ -122,6 +125,8 @@ class Surroundings:
     """What other workers and replicas know of them; None without Redis."""
     limits: Desk = field(default_factory=Desk)
     """What callers have used."""
+    kept: Kept = field(default_factory=Kept)
+    """Answers to give again."""
     ledger: Ledger | None = None
     """Where attempts are recorded, if there are records."""
     keys: ManagedKeys | None = None
@@ -137,6 +142,9 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     routes = Routes(config, lambda name: providers[name].options)
     balancer = Balancer(routes, around.standings, around.counters, around.shared)
     handler: Handler = Router(Dispatch(providers, around.count), balancer, around.counters)
+    running = Running()
+    inside = Inside(around.count, running.enter, running.leave)
+    handler = with_cache(handler, config, around.kept, around.redis, inside, around.counters)
     if limits_anybody(config, with_records=around.records is not None):
         around.limits.configure(config.limits)
         handler = Limits(handler, config.limits, around.limits, around.estimates, around.counters)
@@ -144,7 +152,8 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     if around.ledger is not None:
         handler = Recording(handler, around.ledger)
     handler = Telemetry(Choice(handler, routes, around.count), around.sinks, around.tracer)
-    return Onion(config, _keyring(config, around), providers, routes, Catalogue(providers), handler, Running())
+    inside.handler = handler
+    return Onion(config, _keyring(config, around), providers, routes, Catalogue(providers), handler, running)
 
 
 def _keyring(config: Config, around: Surroundings) -> Keyring:
