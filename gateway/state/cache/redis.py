@@ -20,12 +20,12 @@ _AROUND = 65_536
 class RedisStore:
     """A store. Answers are written after they have left, and nobody waits for it."""
 
-    __slots__ = ("_counters", "_most", "_redis", "_tasks", "_writing")
+    __slots__ = ("_most", "_redis", "_tasks", "_writing", "counters")
 
     def __init__(self, redis: Redis, most: int, counters: Counters) -> None:
         self._redis = redis
         self._most = most + _AROUND
-        self._counters = counters
+        self.counters = counters
         self._writing = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -34,7 +34,7 @@ class RedisStore:
         try:
             stored = await self._redis.command("GET", self._name(key))
         except RedisUnavailable:
-            self._counters.add("cache_store_errors", "get")
+            self.counters.add("cache_store_errors", "get")
             return None
         return await self._read(key, stored)
 
@@ -43,7 +43,7 @@ class RedisStore:
         try:
             stored = await self._redis.pipeline([("GET", self._name(key)) for key in keys])
         except RedisUnavailable:
-            self._counters.add("cache_store_errors", "get")
+            self.counters.add("cache_store_errors", "get")
             return [None] * len(keys)
         return [await self._read(key, value) for key, value in zip(keys, stored, strict=True)]
 
@@ -51,7 +51,7 @@ class RedisStore:
         """Keep an answer for so long, soon."""
         size = len(entry.body)
         if self._writing + size > _WRITING_MOST:
-            self._counters.add("cache_store_errors", "busy")
+            self.counters.add("cache_store_errors", "busy")
             return
         self._writing += size
         self._later(self._write(key, entry, seconds), size)
@@ -82,7 +82,7 @@ class RedisStore:
         else:
             entry = await asyncio.to_thread(decode, key, stored, self._most)
         if entry is None:
-            self._counters.add("cache_store_errors", "unreadable")
+            self.counters.add("cache_store_errors", "unreadable")
         return entry
 
     async def _write(self, key: bytes, entry: Entry, seconds: float) -> None:
@@ -93,13 +93,13 @@ class RedisStore:
         try:
             await self._redis.command("SET", self._name(key), stored, "PX", max(1, round(seconds * 1_000)))
         except RedisUnavailable:
-            self._counters.add("cache_store_errors", "set")
+            self.counters.add("cache_store_errors", "set")
 
     async def _delete(self, key: bytes) -> None:
         try:
             await self._redis.command("DEL", self._name(key))
         except RedisUnavailable:
-            self._counters.add("cache_store_errors", "delete")
+            self.counters.add("cache_store_errors", "delete")
 
     def _name(self, key: bytes) -> str:
         return self._redis.key("answer", key.hex())
