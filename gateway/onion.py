@@ -26,6 +26,7 @@ from gateway.layers.cache.build import with_cache
 from gateway.layers.limits.in_flight import InFlightLimit
 from gateway.layers.limits.layer import Limits
 from gateway.layers.recording import Recording
+from gateway.layers.single_flight import SingleFlight
 from gateway.layers.telemetry import Telemetry
 from gateway.ledger.ledger import Ledger
 from gateway.observe.counters import Counters
@@ -144,6 +145,8 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     handler: Handler = Router(Dispatch(providers, around.count), balancer, around.counters)
     running = Running()
     inside = Inside(around.count, running.enter, running.leave)
+    if any(model.cache is not None and model.cache.single_flight for model in config.models.values()):
+        handler = SingleFlight(handler, around.counters)
     handler = with_cache(handler, config, around.kept, around.redis, inside, around.counters)
     if limits_anybody(config, with_records=around.records is not None):
         around.limits.configure(config.limits)

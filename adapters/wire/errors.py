@@ -7,6 +7,7 @@
     ├── UnknownModel 404
     ├── NotFound 404 / MethodNotAllowed 405 / RequestTimeout 408 / AlreadyThere 409
     ├── TooLarge 413 / UnsupportedMediaType 415 / HeadersTooLarge 431
+    ├── ReadTooSlowly 503         told inside a stream that several clients share
     ├── Overloaded 503            this gateway has no room, comes with Retry-After
     ├── DeadlineExceeded 504      the call had a deadline
     ├── NotCached 504             only an answer from the cache was wanted
@@ -164,6 +165,14 @@ class DeadlineExceeded(GatewayError):
     status = 504
     type = "timeout_error"
     code = "deadline_exceeded"
+
+
+class ReadTooSlowly(GatewayError):
+    """The client read an answer so much more slowly than others who share it that it is not kept for it any longer."""
+
+    status = 503
+    code = "read_too_slowly"
+    retryable = True
 
 
 class NotCached(GatewayError):
