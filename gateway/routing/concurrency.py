@@ -26,7 +26,7 @@ class TooManyForProvider(Overloaded):
     """The provider's own limit has filled the line before it."""
 
     status = 429
-    type = "requests"
+    type = "rate_limit_error"
     code = "rate_limit_exceeded"
 
 
