@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from config.values import Bytes, Share
+from config.values import Bytes, Seconds, Share
 
 Duration = Annotated[float, Meta(gt=0, le=31_536_000)]
 
@@ -18,6 +18,11 @@ class Semantic(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The least cosine similarity of two questions that are taken for the same."""
     turns: Annotated[int, Meta(ge=1, le=64)] = 1
     """The last messages that may differ in words; all before them, and everything else, must be equal."""
+    characters: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    """Of these messages; longer ones are only answered if they are equal, because an embedding model reads no further
+    than its context."""
+    timeout: Seconds = 1
+    """For the embedding; without it in time the request goes on as any other."""
 
 
 class Cache(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

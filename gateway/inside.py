@@ -56,6 +56,10 @@ class Inside:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
+    def later(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> Callable[[], None]:
+        """What has something done in the background once it is called."""
+        return lambda: self.in_background(work(*arguments))
+
 
 async def _nobody(message: Any) -> None:
     """A client that reads everything."""

@@ -6,9 +6,13 @@ from config.schema import Config
 from gateway.call import Handler
 from gateway.inside import Inside
 from gateway.layers.cache.layer import Cache
+from gateway.layers.cache.semantic import Semantic
 from gateway.observe.counters import Counters
 from gateway.state.cache.contract import Store
 from gateway.state.cache.kept import Kept
+
+_VECTORS_PART = 4
+"""The vectors of questions take a quarter of what the answers may, besides them."""
 
 if TYPE_CHECKING:
     from gateway.state.redis import Redis
@@ -26,4 +30,15 @@ def with_cache(
         from gateway.state.cache.redis import RedisStore
 
         store = RedisStore(redis, config.cache.entry_bytes, counters)
-    return Cache(handler, store, config.cache.entry_bytes, inside, counters)
+    semantic = _semantic(config, kept, inside, counters)
+    return Cache(handler, store, config.cache.entry_bytes, inside, counters, semantic)
+
+
+def _semantic(config: Config, kept: Kept, inside: Inside, counters: Counters) -> Semantic | None:
+    if not any(model.cache is not None and model.cache.semantic is not None for model in config.models.values()):
+        return None
+    from gateway.state.cache.similar import Similar  # may load numpy
+
+    if kept.similar is None:
+        kept.similar = Similar(config.cache.bytes // _VECTORS_PART)
+    return Semantic(kept.similar, inside, counters)

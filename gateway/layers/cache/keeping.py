@@ -18,13 +18,15 @@ _KEPT_HEADERS = frozenset({b"x-isthmus-provider", b"x-isthmus-model", b"x-isthmu
 class Keeping:
     """Keeps the answer of one call; called when the answer has left."""
 
-    __slots__ = ("_keeper", "_key", "_reply", "_seconds", "_times")
+    __slots__ = ("_keeper", "_key", "_reply", "_seconds", "_times", "then")
 
     def __init__(self, keeper: "Keeper", key: bytes, reply: Reply, seconds: float, paced: bool) -> None:
         self._keeper = keeper
         self._key = key
         self._reply = reply
         self._seconds = seconds
+        self.then: Callable[[], None] | None = None
+        """What else is done if it is kept."""
         self._times: list[float] | None = None
         if paced and reply.stream is not None:
             timed = reply.stream.decoder = Timed(reply.stream.decoder)
@@ -32,7 +34,9 @@ class Keeping:
 
     def __call__(self, call: Call) -> None:
         """Keep it."""
-        self._keeper.keep(call, self._key, self._reply, self._seconds, self._times)
+        kept = self._keeper.keep(call, self._key, self._reply, self._seconds, self._times)
+        if kept and self.then is not None:
+            self.then()
 
 
 class Keeper:

@@ -13,6 +13,7 @@ from gateway.layers.cache.directives import NOTHING_SAID, Directives, read_direc
 from gateway.layers.cache.embeddings import Embeddings
 from gateway.layers.cache.keeping import Keeper, Keeping
 from gateway.layers.cache.replay import replay
+from gateway.layers.cache.semantic import Question, Semantic
 from gateway.observe.counters import Counters
 from gateway.state.cache.contract import Entry, Store
 
@@ -24,7 +25,17 @@ _ANEW = {b"cache-control": b"no-cache"}
 class Cache:
     """Stands before whoever asks targets. `inside` asks for new answers where an old one was given at once."""
 
-    __slots__ = ("_clock", "_counters", "_embeddings", "_handler", "_inside", "_keeper", "_refreshing", "_store")
+    __slots__ = (
+        "_clock",
+        "_counters",
+        "_embeddings",
+        "_handler",
+        "_inside",
+        "_keeper",
+        "_refreshing",
+        "_semantic",
+        "_store",
+    )
 
     def __init__(
         self,
@@ -33,6 +44,7 @@ class Cache:
         entry_bytes: int,
         inside: Inside,
         counters: Counters,
+        semantic: Semantic | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._handler = handler
@@ -42,6 +54,7 @@ class Cache:
         self._counters = counters
         self._clock = clock
         self._embeddings = Embeddings(handler, store, entry_bytes, counters, clock)
+        self._semantic = semantic
         self._refreshing: set[bytes] = set()
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
@@ -62,7 +75,31 @@ class Cache:
             reply = self._known(call, key, entry, settings, wants)
             if reply is not None:
                 return reply
-        return await self._ask(call, key, settings, wants)
+        if self._semantic is None or settings.semantic is None or not (wants.reads or wants.writes):
+            return await self._ask(call, key, settings, wants)
+        question = await self._semantic.question(call, settings.semantic)
+        if question is not None and wants.reads:
+            reply = await self._alike(call, question, settings, wants)
+            if reply is not None:
+                return reply
+        return await self._ask(call, key, settings, wants, question)
+
+    async def _alike(self, call: Call, question: Question, settings: caching.Cache, wants: Directives) -> Reply | None:
+        """The reply to the nearest question that was answered; None where none is near enough."""
+        semantic, limits = self._semantic, settings.semantic
+        assert semantic is not None and limits is not None  # noqa: S101, PT018 - only then there is a question
+        found = await semantic.index.nearest(question.group, question.vector)
+        if found is None or found[1] < limits.threshold:
+            return None
+        key, similarity = found
+        entry = await self._store.get(key)
+        if entry is None:
+            await semantic.index.discard(question.group, key)
+            return None
+        reply = self._known(call, key, entry, settings, wants)
+        if reply is not None:
+            reply.headers.append((b"x-isthmus-similarity", b"%.4f" % similarity))
+        return reply
 
     def _known(self, call: Call, key: bytes, entry: Entry, settings: caching.Cache, wants: Directives) -> Reply | None:
         """The reply that an entry makes; None where it is too old or has not the form that is asked for."""
@@ -81,7 +118,9 @@ class Cache:
             self._inside.in_background(self._refresh(call, key))
         return reply
 
-    async def _ask(self, call: Call, key: bytes, settings: caching.Cache, wants: Directives) -> Reply:
+    async def _ask(
+        self, call: Call, key: bytes, settings: caching.Cache, wants: Directives, question: Question | None = None
+    ) -> Reply:
         call.cache = "miss" if wants.reads else "bypass"
         self._counters.add("cache", call.cache)
         if wants.only_cached:
@@ -89,7 +128,10 @@ class Cache:
         reply = await self._handler(call)
         if wants.writes:
             seconds = settings.ttl + settings.stale
-            call.on_close.append(Keeping(self._keeper, key, reply, seconds, settings.pacing == "recorded"))
+            keeping = Keeping(self._keeper, key, reply, seconds, settings.pacing == "recorded")
+            if question is not None and self._semantic is not None:
+                keeping.then = self._inside.later(self._semantic.index.add, question.group, question.vector, key)
+            call.on_close.append(keeping)
         reply.headers.append((b"x-isthmus-cache", call.cache.encode()))
         return reply
 

@@ -43,3 +43,19 @@ class Store(Protocol):
     def discard(self, key: bytes) -> None:
         """Forget an answer."""
         ...
+
+
+class SemanticIndex(Protocol):
+    """Finds questions by their vectors. A service of vectors can stand behind it; it raises nothing."""
+
+    async def nearest(self, group: bytes, vector: Sequence[float]) -> tuple[bytes, float] | None:
+        """The key of the nearest question's answer, and the cosine of the two; None where there is none."""
+        ...
+
+    async def add(self, group: bytes, vector: Sequence[float], key: bytes) -> None:
+        """Remember a question that has been answered."""
+        ...
+
+    async def discard(self, group: bytes, key: bytes) -> None:
+        """Forget a question whose answer is gone."""
+        ...

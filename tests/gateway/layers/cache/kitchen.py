@@ -17,11 +17,13 @@ from gateway.auth import Caller
 from gateway.call import Call, Reply, Stream
 from gateway.inside import Inside
 from gateway.layers.cache.layer import Cache
+from gateway.layers.cache.semantic import Semantic
 from gateway.observe.counters import Counters
 from gateway.relay import relay
 from gateway.route import Route
 from gateway.state.cache.contract import Store
 from gateway.state.cache.kept import Kept
+from gateway.state.cache.similar import Similar
 from gateway.upstream.pool import Response
 from tests.gateway.calls import a_call
 from tests.upstream.script import PATIENCE
@@ -145,8 +147,15 @@ class Place:
         self.running = 0
         self.inside = Inside(_no_count, self._enter, self._leave)
         self.route = a_route(**settings)
+        self.similar = Similar(1_000_000)
         self.layer = Cache(
-            self.kitchen, store or self.kept.answers, entry_bytes, self.inside, self.counters, self.clock
+            self.kitchen,
+            store or self.kept.answers,
+            entry_bytes,
+            self.inside,
+            self.counters,
+            Semantic(self.similar, self.inside, self.counters),
+            self.clock,
         )
         self.inside.handler = self._choose
 
