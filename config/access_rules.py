@@ -52,11 +52,16 @@ def _check_networks(items: tuple[Node, ...], path: Path, report: Report) -> None
 
 
 def _check_issuers(tree: Mapping, report: Report) -> None:
+    names: dict[str, int] = {}
     prefixes: dict[str, int] = {}
     for index, node in enumerate(items_at(tree, "issuers")):
-        for name in ("issuer", "jwks_url"):
-            if (url := text_at(node, name)) and (problem := _web_problem(url)):
-                report.add(("issuers", index, name), problem)
+        for field in ("issuer", "jwks_url"):
+            if (url := text_at(node, field)) and (problem := _web_problem(url)):
+                report.add(("issuers", index, field), problem)
+        if name := text_at(node, "issuer"):
+            first = names.setdefault(name, index)
+            if first != index:
+                report.add(("issuers", index, "issuer"), f"issuers[{first}] is the same issuer")
         prefix = text_at(node, "owner_prefix") or ""
         first = prefixes.setdefault(prefix, index)
         if first != index:

@@ -18,6 +18,7 @@ from config.schema import Config
 from gateway.auth import Keyring
 from gateway.auth.addresses import Addresses
 from gateway.auth.managed import ManagedKeys
+from gateway.auth.sources import tokens_of
 from gateway.call import Call, Handler
 from gateway.catalogue import Catalogue
 from gateway.dispatch import Dispatch
@@ -156,14 +157,16 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
         handler = Recording(handler, around.ledger)
     handler = Telemetry(Choice(handler, routes, around.count), around.sinks, around.tracer)
     inside.handler = handler
-    return Onion(config, _keyring(config, around), providers, routes, Catalogue(providers), handler, running)
+    return Onion(config, _keyring(config, around, before), providers, routes, Catalogue(providers), handler, running)
 
 
-def _keyring(config: Config, around: Surroundings) -> Keyring:
+def _keyring(config: Config, around: Surroundings, before: Onion | None) -> Keyring:
     """Every key that counts. The gateway is open only where nothing says who may use it."""
+    tokens = tokens_of(config.issuers, before.keyring.tokens if before else None)
     return Keyring(
         config.keys,
-        () if around.keys is None else (around.keys,),
+        around.keys,
+        tokens,
         guarded=bool(config.issuers or config.admin),
         addresses=Addresses(config.server.trusted_proxies),
     )

@@ -14,7 +14,18 @@ Network: TypeAlias = IPv4Network | IPv6Network
 class Caller:
     """Who asks, and for what it may ask."""
 
-    __slots__ = ("_allowed", "_patterns", "limit", "name", "networks", "organisation", "owner", "team", "until")
+    __slots__ = (
+        "_allowed",
+        "_patterns",
+        "expiry",
+        "limit",
+        "name",
+        "networks",
+        "organisation",
+        "owner",
+        "team",
+        "until",
+    )
 
     def __init__(
         self,
@@ -27,6 +38,7 @@ class Caller:
         limit: Limit | None = None,
         networks: tuple[Network, ...] = (),
         until: float | None = None,
+        expiry: str = "key_expired",
     ) -> None:
         self.name = name
         """Of the key, whatever secret of it was presented."""
@@ -40,6 +52,8 @@ class Caller:
         """Where it may call from; none means anywhere."""
         self.until = until
         """When what was presented ends, in seconds since 1970."""
+        self.expiry = expiry
+        """The code of the refusal after that."""
         self._patterns = tuple(re.compile(re.escape(model).replace(r"\*", ".*"), re.DOTALL) for model in models)
         self._allowed = "*" in models
 

@@ -3,13 +3,17 @@
 import hashlib
 import hmac
 import time
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from adapters.wire.errors import Unauthorized
 from config.access import Key
 from config.moments import moment_of
 from gateway.auth.addresses import Addresses, networks_of
 from gateway.auth.caller import ANYBODY, Caller
+
+if TYPE_CHECKING:
+    from gateway.auth.sources import NoTokens
+    from gateway.auth.tokens import Tokens
 
 _DIGEST_PREFIX = "sha256:"
 _CHALLENGE = ((b"www-authenticate", b"Bearer"),)
@@ -39,20 +43,22 @@ class Source(Protocol):
 class Keyring:
     """Every key of the configuration, and the sources of others."""
 
-    __slots__ = ("_callers", "_open", "_sources", "addresses")
+    __slots__ = ("_callers", "_open", "_sources", "addresses", "tokens")
 
     def __init__(
         self,
         keys: list[Key],
-        sources: tuple[Source, ...] = (),
+        managed: Source | None = None,
+        tokens: "Tokens | NoTokens | None" = None,
         *,
         guarded: bool = False,
         addresses: Addresses | None = None,
     ) -> None:
         self.addresses = addresses or Addresses()
         """Where clients are, for those whose keys are bound to networks."""
+        self.tokens = tokens
         self._callers: dict[bytes, list[tuple[bytes, Caller]]] = {}
-        self._sources = sources
+        self._sources: tuple[Source, ...] = tuple(source for source in (managed, tokens) if source is not None)
         self._open = not keys and not guarded
         for key in keys:
             digest = bytes_of(key.key)
@@ -137,7 +143,7 @@ _REFUSALS = {
 
 def _alive(caller: Caller) -> Caller:
     if caller.until is not None and caller.until <= time.time():
-        raise refused("key_expired")
+        raise refused(caller.expiry)
     return caller
 
 

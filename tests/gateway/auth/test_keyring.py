@@ -166,7 +166,7 @@ class Elsewhere:
 
 async def test_a_source_is_asked_once_and_only_for_what_has_its_form() -> None:
     source = Elsewhere()
-    ring = Keyring(KEYS, (source,))
+    ring = Keyring(KEYS, source)
     headers = {b"api-key": b"elsewhere-1"}
     assert ring.known(headers) is None
     assert (await ring.identify(headers)).name == "elsewhere-1"
