@@ -74,6 +74,7 @@ class Units(Struct):
     output_tokens: float | None = None
     reasoning_tokens: float | None = None
     image_tokens: float | None = None
+    search_units: float | None = None
 
 
 class Usage(Struct):

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.framing import sse
 from adapters.inference.cohere import ADAPTER
+from adapters.wire.usage import Usage
 from config.schema import Operation
 from tests.adapters.inference.cohere.asking import KNOWN_EVENTS, chunks, decode, folded, joined, judge
 from tests.adapters.inference.targets import request, target
@@ -124,7 +125,7 @@ def test_results_come_back_as_they_were(recording: Recording) -> None:
     answer = ADAPTER.codecs["rerank"].decode(recording.body, target("ranker"), request(**asked))
     shown = json.loads(answer.body)
     assert shown == recording.answer | {"model": "ranker"}
-    assert answer.usage is None
+    assert answer.usage == Usage(searches=1)
     assert cohere.V2RerankResponse.model_validate(shown).results[0].index == recording.answer["results"][0]["index"]
 
 

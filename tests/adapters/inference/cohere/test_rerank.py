@@ -67,13 +67,28 @@ def test_results_keep_what_cohere_tells() -> None:
     meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}}
     spans = [{"start": 0, "end": 1}]
     told = decoded({"id": "r1", "results": [RESULTS[0] | {"relevant_spans": spans}], "meta": meta})
-    assert told.usage is None
+    assert told.usage == Usage(searches=1)
     assert json.loads(told.body) == {
         "id": "r1",
         "model": "upstream-model",
         "results": [RESULTS[0] | {"relevant_spans": spans}],
         "meta": meta,
     }
+
+
+@pytest.mark.parametrize(
+    ("meta", "usage"),
+    [
+        ({"billed_units": {"search_units": 2.0}, "tokens": {"input_tokens": 9}}, Usage(9, searches=2)),
+        ({"billed_units": {"search_units": 1.5}}, Usage(searches=2)),
+        ({"billed_units": {"search_units": -1}}, None),
+        ({"billed_units": {"search_units": 1e300}}, None),
+        ({"billed_units": {}}, None),
+        ({}, None),
+    ],
+)
+def test_searches_that_are_billed_are_counted(meta: Any, usage: Usage | None) -> None:
+    assert decoded({"results": RESULTS, "meta": meta}).usage == usage
 
 
 def test_texts_are_put_in_where_the_client_wants_them() -> None:
