@@ -1,9 +1,9 @@
 """The usage ledger as tests see it: read straight from its database, and held against what was sent."""
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,18 +19,15 @@ PRICES = {"prompt": 1, "completion": 10, "cached": 0.1, "version": "2026-11-01"}
 
 def rows_of(settings: Mapping[str, Any]) -> list[Row]:
     """Every row of the database of a `state.records`, in the order in which the attempts began."""
-    rows: list[Row] = []
 
-    async def fetch() -> None:
+    async def fetch() -> list[Row]:
         records = open_records(Settings(**settings))
         found = await records.fetch(f"SELECT {', '.join(COLUMNS)} FROM attempts ORDER BY began, attempt_id")
-        rows.extend(dict(zip(COLUMNS, row, strict=True)) for row in found)
         await records.close()
+        return [dict(zip(COLUMNS, row, strict=True)) for row in found]
 
-    thread = threading.Thread(target=lambda: asyncio.run(fetch()))  # a test may have a loop of its own
-    thread.start()
-    thread.join()
-    return rows
+    with ThreadPoolExecutor(1) as thread:  # a test may have a loop of its own
+        return thread.submit(lambda: asyncio.run(fetch())).result()
 
 
 def assert_reconciled(rows: list[Row], sent: Counter[str]) -> None:

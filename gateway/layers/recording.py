@@ -1,7 +1,6 @@
 """Has every call recorded in the ledger, attempt by attempt."""
 
-from collections.abc import Awaitable
-
+from adapters.wire.errors import GatewayError
 from gateway.call import Call, Handler, Reply
 from gateway.ledger.ledger import Ledger
 
@@ -16,8 +15,19 @@ class Recording:
         self._begin = ledger.begin
         self._close = ledger.close
 
-    def __call__(self, call: Call) -> Awaitable[Reply]:
-        """Answer a call."""
+    async def __call__(self, call: Call) -> Reply:
+        """Answer a call. What is known by then is recorded before the answer leaves, and the rest when it has left."""
         call.on_begin = self._begin
-        call.on_close.append(self._close)
-        return self._handler(call)
+        try:
+            reply = await self._handler(call)
+        except GatewayError:
+            self._close(call)
+            raise
+        except BaseException:
+            call.on_close.append(self._close)
+            raise
+        if reply.stream is None and call.usage is not None:
+            self._close(call)
+        else:
+            call.on_close.append(self._close)
+        return reply

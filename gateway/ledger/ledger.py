@@ -6,6 +6,7 @@ import time
 from collections import deque
 from functools import partial
 
+from adapters.wire.errors import UpstreamUnreachable
 from adapters.wire.usage import Usage
 from config.facts import Prices
 from gateway.call import Attempt, Call, new_attempt_id
@@ -22,6 +23,7 @@ _NOTHING = Usage()
 _FREE = used(_NOTHING, 0, None)
 """What an attempt used that the target did not answer, and a call that the cache did."""
 _CACHED = frozenset({"hit", "stale", "joined"})
+_REFUSED = 300
 _CLIENT_LEFT = 499
 
 
@@ -85,7 +87,7 @@ class Ledger:
         usage = attempt.usage
         if usage is not None:
             use = self._use(usage, call, attempt)
-        elif attempt.error is not None and attempt.status not in (200, _CLIENT_LEFT):
+        elif _did_no_work(attempt):
             use = _FREE
         elif attempt is not _serving(call.attempts):
             use = self._use_of_one_left(call, attempt)
@@ -138,6 +140,13 @@ class Ledger:
         if not self._full:
             self._full = True
             log.error("the ledger's journal is full: attempts are not recorded until its rows are in the database")
+
+
+def _did_no_work(attempt: Attempt) -> bool:
+    """Whether the target refused, or gave no answer at all; one that was too slow may have worked all the same."""
+    if attempt.status:
+        return attempt.status >= _REFUSED and attempt.status != _CLIENT_LEFT
+    return attempt.error == UpstreamUnreachable.code
 
 
 def _serving(attempts: list[Attempt]) -> Attempt:
