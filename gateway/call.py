@@ -199,7 +199,7 @@ GoOn: TypeAlias = Callable[["Call", GatewayError], Awaitable["Stream | None"]]
 class Stream:
     """An answer under way: what came first, and where the rest comes from."""
 
-    __slots__ = ("attempt", "decoder", "error_frame", "first", "go_on", "leave", "response")
+    __slots__ = ("attempt", "before", "decoder", "error_frame", "first", "go_on", "leave", "response")
 
     def __init__(
         self,
@@ -217,6 +217,8 @@ class Stream:
         self.error_frame = error_frame
         """How the client is told of a fault from here on."""
         self.leave: Leave | None = None
+        self.before: Usage | None = None
+        """Of the streams that it continues."""
         self.go_on: GoOn | None = None
         """None where a broken stream ends with an error event."""
 

@@ -143,7 +143,7 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     providers = _providers(config, around.run_dir, before)
     routes = Routes(config, lambda name: providers[name].options)
     balancer = Balancer(routes, around.standings, around.counters, around.shared)
-    handler: Handler = Router(Dispatch(providers, around.count), balancer, around.counters)
+    handler: Handler = Router(Dispatch(providers, around.count), balancer, around.counters, around.sinks)
     running = Running()
     inside = Inside(around.count, running.enter, running.leave)
     if any(model.cache is not None and model.cache.single_flight for model in config.models.values()):

@@ -10,12 +10,10 @@ from adapters.wire.usage import Usage
 from gateway.call import Call, Reply, Stream
 from gateway.routing.attempts import tell
 from gateway.routing.deadline import before_deadline
-from gateway.sent import tell_what_was_sent, without_last_frame
+from gateway.sent import TRANSCRIPT_MAX, tell_what_was_sent, without_last_frame
 
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 Count: TypeAlias = Callable[[Call], Awaitable[Usage]]
-
-_TRANSCRIPT_MAX = 1_048_576
 
 
 async def relay(call: Call, reply: Reply, send: Send, count: Count) -> None:
@@ -48,7 +46,9 @@ async def relay(call: Call, reply: Reply, send: Send, count: Count) -> None:
 
 def _end(call: Call, stream: Stream) -> None:
     stream.end(asyncio.get_running_loop().time(), call.error, cancelled=call.status == 499)
-    call.usage = stream.decoder.usage or call.usage
+    used = stream.decoder.usage
+    if used is not None:
+        call.usage = used if stream.before is None else stream.before + used
 
 
 def _broken(call: Call, stream: Stream, fault: GatewayError) -> bytes:
@@ -121,7 +121,7 @@ class _Transcript:
 
     def __init__(self, parts: list[bytes]) -> None:
         self._append = parts.append
-        self._room = _TRANSCRIPT_MAX
+        self._room = TRANSCRIPT_MAX
 
     def __call__(self, data: bytes) -> None:
         if self._room > 0:

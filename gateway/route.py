@@ -9,7 +9,18 @@ from gateway.routing.traffic import Budget
 class Route:
     """A name, and its targets in the order in which the configuration lists them."""
 
-    __slots__ = ("budget", "deployments", "facts", "forwarded", "identity", "name", "settings", "shadow", "targets")
+    __slots__ = (
+        "budget",
+        "deployments",
+        "facts",
+        "forwarded",
+        "identity",
+        "is_plain",
+        "name",
+        "settings",
+        "shadow",
+        "targets",
+    )
 
     def __init__(
         self,
@@ -34,3 +45,10 @@ class Route:
         """Where copies of some calls go."""
         self.budget = Budget(settings.retry.budget)
         """For what is asked again."""
+        self.is_plain = (
+            settings.hedge is None
+            and shadow is None
+            and settings.broken_stream == "error"
+            and "content_filter" not in settings.fallback_on
+        )
+        """Whether its calls need nothing but an answer."""

@@ -6,11 +6,14 @@ import msgspec
 from msgspec import Struct
 
 from adapters.framing import sse
+from adapters.wire.body import Body
 from adapters.wire.errors import GatewayError
 
 _CONTENT = b'"content":"'
 _QUOTE = 0x22
 _CHARACTERS_PER_TOKEN = 4
+TRANSCRIPT_MAX = 1_048_576
+"""Bytes of a stream that are kept until its usage is known."""
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal", "text", "thinking", "partial_json")
 _CALLS = frozenset({"tool_calls", "function_call", "partial_json"})
 
@@ -43,7 +46,7 @@ _answer = msgspec.json.Decoder(_Answer)
 class Sent:
     """What has been said so far."""
 
-    __slots__ = ("characters", "created", "finish", "has_calls", "id", "is_done", "model", "says", "text")
+    __slots__ = ("characters", "created", "finish", "has_calls", "id", "is_done", "model", "refuses", "says", "text")
 
     def __init__(self) -> None:
         self.id: Any = None
@@ -55,6 +58,8 @@ class Sent:
         """Of all texts: reasoning, refusals and arguments of tools too."""
         self.has_calls = False
         """A tool call has begun."""
+        self.refuses = False
+        """Part of it is a refusal."""
         self.says = False
         """There is content of any kind."""
         self.finish: str | None = None
@@ -106,6 +111,7 @@ class Sent:
                 continue
             self.says = True
             self.has_calls = self.has_calls or name in _CALLS
+            self.refuses = self.refuses or name == "refusal"
             if name == "tool_calls":
                 self.characters += _length_of_calls(value)
             elif isinstance(value, str) and name in _TEXTS:
@@ -163,6 +169,11 @@ def tell_what_was_sent(error: GatewayError, transcript: list[bytes]) -> None:
     sent = read(b"".join(transcript))
     told = {"characters": sent.characters, "tokens": sent.tokens, "estimated": True}
     error.further = {"sent": told} | (error.further or {})
+
+
+def prompt_tokens(body: Body) -> int:
+    """About as many tokens as the texts of a request make."""
+    return -(-sum(len(value) for value in body.fields.values()) // _CHARACTERS_PER_TOKEN)
 
 
 def _length_of_calls(calls: Any) -> int:

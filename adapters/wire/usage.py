@@ -24,6 +24,11 @@ class Usage(Struct, frozen=True):
     searches: int = 0
     """Of a rerank, where the provider bills it so."""
 
+    def __add__(self, other: "Usage") -> "Usage":
+        """The tokens of both, estimated where one of them is."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__}
+        return Usage(**sums | {"estimated": self.estimated or other.estimated})
+
 
 def usage_json(usage: Usage) -> dict[str, Any]:
     """A `usage` object as OpenAI writes it; classes without tokens are left out where OpenAI may leave them out."""

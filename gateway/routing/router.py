@@ -7,8 +7,12 @@ from adapters.wire.errors import GatewayError, UpstreamError
 from gateway.call import Attempt, Call, Cause, Reply
 from gateway.dispatch import Dispatch
 from gateway.observe.counters import Counters
+from gateway.route import Route
 from gateway.routing.attempts import are_worth_telling, attempts_header
 from gateway.routing.balance import Balance
+from gateway.routing.continuation import Continuation
+from gateway.routing.hedging import Hedging
+from gateway.routing.mirror import Mirroring, Sink
 from gateway.routing.refusals import is_filtered
 from gateway.routing.retry import Search
 
@@ -16,10 +20,13 @@ from gateway.routing.retry import Search
 class Router:
     """Tries the targets of a call's route in the order of the balance, until content is there."""
 
-    def __init__(self, dispatch: Dispatch, balance: Balance, counters: Counters) -> None:
+    def __init__(self, dispatch: Dispatch, balance: Balance, counters: Counters, sinks: tuple[Sink, ...] = ()) -> None:
         self._attempt = dispatch.attempt
         self._balance = balance
         self._counters = counters
+        self._hedging = Hedging(balance, counters)
+        self._continuation = Continuation(self._ask, balance, counters)
+        self._mirroring = Mirroring(self._ask, sinks, counters)
 
     async def __call__(self, call: Call) -> Reply:
         """Answer a call. Raises the error that tells most when nobody answers."""
@@ -27,15 +34,26 @@ class Router:
         assert route is not None  # noqa: S101 - chosen before any layer that needs it
         targets = self._balance.order(call, route)
         route.budget.note(call.received)
+        ask = self._ask if route.is_plain else self._ask_for_content
         try:
-            reply = await self._ask(call, targets[0], "first")
-            if len(targets) > 1 and "content_filter" in route.settings.fallback_on and is_filtered(reply):
-                raise _withheld(reply, call, asyncio.get_running_loop().time())
+            if route.settings.hedge is None:
+                reply = await ask(call, targets[0], "first")
+            else:
+                reply = await self._hedging.answer(call, route, targets, ask)
         except GatewayError as fault:
-            reply = await Search(self._ask, call, route, targets, self._counters).after(fault)
+            reply = await Search(ask, call, route, targets, self._counters).after(fault)
         if are_worth_telling(call.attempts):
             reply.headers.append(attempts_header(call.attempts))
+        if not route.is_plain:
+            self._watch(call, route, reply)
         return reply
+
+    def _watch(self, call: Call, route: Route, reply: Reply) -> None:
+        """See to what comes after the answer's beginning."""
+        if reply.stream is not None and call.operation == "chat" and route.settings.broken_stream == "continue":
+            reply.stream.go_on = self._continuation.go_on
+        if route.shadow is not None:
+            self._mirroring.consider(call, route, reply)
 
     async def _ask(self, call: Call, target: Target, cause: Cause) -> Reply:
         """One attempt, within its place at the target: a stream gives that back at its own end."""
@@ -55,12 +73,23 @@ class Router:
             stream.leave = balance.leave
         return reply
 
+    async def _ask_for_content(self, call: Call, target: Target, cause: Cause) -> Reply:
+        """The same; an answer that a content filter took whole is a refusal, where the next target may answer."""
+        reply = await self._ask(call, target, cause)
+        if _is_refused_when_filtered(call.route) and is_filtered(reply):
+            raise _withheld(reply, call, asyncio.get_running_loop().time())
+        return reply
+
 
 def _telling(attempts: list[Attempt], before: int) -> Attempt | None:
     """Of the attempts since, the one that failed, else the last: a batch makes several."""
     if len(attempts) - before < 2:
         return attempts[-1] if len(attempts) > before else None
     return next((each for each in attempts[before:] if each.error is not None), attempts[-1])
+
+
+def _is_refused_when_filtered(route: Route | None) -> bool:
+    return route is not None and len(route.targets) > 1 and "content_filter" in route.settings.fallback_on
 
 
 def _withheld(reply: Reply, call: Call, now: float) -> UpstreamError:

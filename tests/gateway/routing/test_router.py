@@ -17,10 +17,10 @@ from config.schema import Config, Provider
 from gateway.call import Call, Cause, Handler, Reply
 from gateway.dispatch import Dispatch
 from gateway.observe.counters import Counters
-from gateway.routing.in_order import InOrder
 from gateway.routing.router import Router
 from gateway.routing.routes import Routes
 from tests.gateway.calls import a_call
+from tests.gateway.routing.in_order import InOrder
 
 NAMES = ("one", "two", "three")
 CONFIG = Config(
