@@ -4,6 +4,7 @@ Where a list may have lost items with mistakes of their own, the tree is read in
 """
 
 from config.access_rules import check_access, digest_of, key_problem
+from config.cache_rules import check_caches
 from config.check import plain
 from config.files import check_tls
 from config.http_syntax import is_host, is_loopback
@@ -36,6 +37,7 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     check_limits(config, tree, report)
     _check_models(tree, report)
     check_routes(config, tree, report)
+    check_caches(config, tree, report)
 
 
 def _check_server(server: Server, guarded: bool, report: Report) -> None:
