@@ -1,6 +1,7 @@
 -- Limits in Redis. Each script below the line of dashes that names it is sent with what stands above the first one.
 -- A part of a lease: {key, measure, place, reserved, length of the ring}. Measures: 0 requests, 1 tokens (both windows),
 -- 2 parallel (a gauge), 3 money (a purse).
+-- The first write of reserve and settle takes something away: Redis then lets the others pass even where it is full.
 
 local function clock(given)
   if given > 0 then return given end
@@ -159,6 +160,7 @@ for index, settlement in ipairs(settlements) do
   local id, unsure, amounts = unpack(settlement)
   local packed = redis.call('HGET', KEYS[2], id)
   local late = not packed and redis.call('HGET', gone, id)
+  redis.call('HDEL', packed and KEYS[2] or gone, id)
   for at, part in ipairs(cmsgpack.unpack(packed or late or '\144')) do
     local measure, used = part[2], amounts[part[2] + 1]
     if packed then
@@ -171,7 +173,6 @@ for index, settlement in ipairs(settlements) do
       for _, number in ipairs({index - 1, at - 1, before, after}) do told[#told + 1] = number end
     end
   end
-  redis.call('HDEL', packed and KEYS[2] or gone, id)
   if unsure and not packed then
     redis.call('SADD', KEYS[3], id)
     redis.call('PEXPIRE', KEYS[3], 300000)

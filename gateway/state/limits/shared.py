@@ -129,13 +129,16 @@ class RedisLimits:
             try:
                 if clock() >= due:
                     due = clock() + self._patience / 3_000
-                    given = self._clock() if self._clock else 0
-                    await self._renew(self._own[:2], [_encode((self._base, self._worker, given, self._patience))])
+                    await self._say_alive()
                 while self._waiting:
                     await self._settle_some()
                 self._news.clear()
             except RedisUnavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _say_alive(self) -> None:
+        given = self._clock() if self._clock else 0
+        await self._renew(self._own[:2], [_encode((self._base, self._worker, given, self._patience))])
 
     async def _settle_some(self) -> None:
         batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
