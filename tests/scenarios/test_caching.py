@@ -1,6 +1,6 @@
 """Answers that are given again: to the same question, in any form, to the same owner, as long as they are good."""
 
-from collections.abc import Iterator
+import time
 from typing import Any
 
 import pytest
@@ -8,9 +8,11 @@ from openai import APIStatusError, OpenAI
 
 from tests.conftest import StartGateway
 from tests.gateway_process import GatewayProcess
-from tests.scenarios.raw import Answer, ask, chat
+from tests.scenarios.raw import Answer, RawClient, ask, chat
+from tests.scenarios.test_client_disconnect import until
 from tests.scenarios.test_reload import reload
-from tests.upstream import Case, Upstream, event_stream, frame, json_answer
+from tests.services.redis import RedisServer
+from tests.upstream import Case, Cut, Hang, Upstream, event_stream, frame, json_answer
 
 ALICE, ALICES_OTHER, BOB = "sk-alice-0123456789", "sk-alice-other-0123456789", "sk-bob-0123456789"
 KEYS = [
@@ -68,7 +70,7 @@ def streamed(upstream: Upstream) -> Case:
 
 
 @pytest.fixture
-def cached(start_gateway: StartGateway, whole: Case) -> Iterator[GatewayProcess]:
+def cached(start_gateway: StartGateway, whole: Case) -> GatewayProcess:
     """A gateway that caches it."""
     return start_gateway(**config(whole))
 
@@ -160,3 +162,134 @@ def test_what_is_cached_survives_a_reload(cached: GatewayProcess, whole: Case) -
     get(cached)
     reload(cached)
     assert get(cached).header("x-isthmus-cache") == "hit"
+
+
+def test_usage_comes_with_the_stream_of_a_cached_stream(start_gateway: StartGateway, streamed: Case) -> None:
+    gateway = start_gateway(**config(streamed))
+    plain = get(gateway, stream=True)
+    told = get(gateway, stream=True, stream_options={"include_usage": True})
+    assert b'"usage"' not in plain.body
+    # The scripted stream tells no usage, so who asks for it has it counted with an answer of its own.
+    assert told.header("x-isthmus-cache") == "miss"
+    assert get(gateway, stream=True, stream_options={"include_usage": True}).header("x-isthmus-cache") == "hit"
+
+
+def test_a_broken_stream_is_not_given_again(start_gateway: StartGateway, upstream: Upstream) -> None:
+    case = upstream.on(event_stream(*STREAM[:2], Cut()))
+    gateway = start_gateway(**config(case))
+    assert b"error" in get(gateway, stream=True).body
+    assert get(gateway, stream=True).header("x-isthmus-cache") == "miss"
+
+
+def test_a_client_that_leaves_leaves_nothing(start_gateway: StartGateway, upstream: Upstream) -> None:
+    case = upstream.on(event_stream(*STREAM[:2], Hang()))
+    gateway = start_gateway(**config(case))
+    with RawClient(gateway.port) as client:
+        client.post(chat("m", stream=True), authorization=f"Bearer {ALICE}")
+        assert client.head().status == 200
+        next(client.chunks())
+    case.request().closed_at()
+    case.script = lambda _: event_stream(*STREAM)
+    assert get(gateway, stream=True).header("x-isthmus-cache") == "miss"
+    assert get(gateway, stream=True).header("x-isthmus-cache") == "hit"
+
+
+def test_a_stale_answer_comes_at_once_and_a_new_one_is_fetched(start_gateway: StartGateway, upstream: Upstream) -> None:
+    case = upstream.on(json_answer(ANSWER))
+    gateway = start_gateway(**config(case, ttl=0.001, stale=600))
+    get(gateway)
+    case.request()
+    assert get(gateway).header("x-isthmus-cache") == "stale"
+    case.request()  # the refresh
+
+
+def test_embeddings_ask_only_for_what_is_new(start_gateway: StartGateway, upstream: Upstream) -> None:
+    deployments = [{"provider": "scripted", "model": "embedder"}]
+    gateway = start_gateway(models={"e": {"deployments": deployments, "cache": {}}})
+    client = OpenAI(base_url=gateway.base_url, api_key="none", max_retries=0)
+    first = client.embeddings.create(model="e", input=["one", "two"])
+    before = len(upstream.unscripted)
+    raw = client.embeddings.with_raw_response.create(model="e", input=["two", "three", "one", "three"])
+    assert raw.headers["x-isthmus-cache-items"] == "2/4"
+    vectors = [item.embedding for item in raw.parse().data]
+    assert [vectors[2], vectors[0]] == [item.embedding for item in first.data]
+    assert vectors[1] == vectors[3]
+    (request,) = upstream.unscripted[before:]
+    assert request.json["input"] == ["three"]
+
+
+# In Redis
+
+
+def in_redis(case: Case, server: RedisServer, **redis: Any) -> dict[str, Any]:
+    state = {"redis": {"url": server.url, **redis}}
+    return config(case) | {"cache": {"store": "redis"}, "state": state}
+
+
+def kept(server: RedisServer) -> int:
+    with server.client() as client:
+        return len(client.keys("isthmus:answer:*"))
+
+
+def test_replicas_share_what_is_in_redis(start_gateway: StartGateway, whole: Case, own_redis: RedisServer) -> None:
+    one, other = (start_gateway(**in_redis(whole, own_redis)) for _ in range(2))
+    first = get(one)
+    until(lambda: kept(own_redis) == 1)
+    second = get(other)
+    assert (second.header("x-isthmus-cache"), second.body) == ("hit", first.body)
+    assert len(whole.requests) == 1
+
+
+def test_a_redis_that_was_restarted_empty_goes_on(
+    start_gateway: StartGateway, whole: Case, own_redis: RedisServer
+) -> None:
+    gateway = start_gateway(**in_redis(whole, own_redis))
+    get(gateway)
+    until(lambda: kept(own_redis) == 1)
+    own_redis.restart()
+
+    def is_kept_again() -> bool:
+        get(gateway)
+        return kept(own_redis) == 1
+
+    until(is_kept_again)
+    until(lambda: get(gateway).header("x-isthmus-cache") == "hit")
+
+
+def test_a_redis_that_hangs_delays_no_request(start_gateway: StartGateway, whole: Case, own_redis: RedisServer) -> None:
+    gateway = start_gateway(**in_redis(whole, own_redis, timeout_ms=50))
+    get(gateway)
+    own_redis.pause()
+    try:
+        began = time.monotonic()
+        assert [get(gateway).status for _ in range(10)] == [200] * 10
+        assert time.monotonic() - began < 5
+    finally:
+        own_redis.resume()
+
+
+# In other words
+
+
+@pytest.mark.usefixtures("local_gateway")  # says which packages are missing, and has loaded what it shares
+def test_the_same_question_in_other_words(start_gateway: StartGateway, upstream: Upstream, whole: Case) -> None:
+    cache = {"semantic": {"embedding": "minilm", "threshold": 0.8, "timeout": 60}}
+    gateway = start_gateway(
+        keys=KEYS,
+        providers={"scripted": {"base_url": upstream.base_url}, "local": {}},
+        models={
+            "m": {"deployments": [{"provider": "scripted", "model": whole.name}], "cache": cache},
+            "minilm": {"deployments": [{"provider": "local", "model": "minilm"}]},
+        },
+    )
+
+    def say(words: str, key: str = ALICE) -> Answer:
+        body = {"model": "m", "messages": [{"role": "user", "content": words}]}
+        return ask(gateway.port, body, authorization=f"Bearer {key}")
+
+    assert say("What is the capital of France?").header("x-isthmus-cache") == "miss"
+    again = say("what's the capital city of France")
+    assert again.header("x-isthmus-cache") == "hit"
+    assert 0.8 <= float(again.header("x-isthmus-similarity") or 0) < 1
+    assert say("How do I bake bread?").header("x-isthmus-cache") == "miss"
+    assert say("what's the capital city of France", BOB).header("x-isthmus-cache") == "miss"
