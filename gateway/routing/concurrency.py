@@ -1,7 +1,7 @@
 """How many calls a target is given at once, and the line before it.
 
 The limit grows by one for each round of answers and shrinks by a part when the target refuses or slows down: AIMD, as
-TCP does. Why not a gradient of latencies: docs/decisions/0010-concurrency-by-aimd.md.
+TCP does. Why not a gradient of latencies: docs/decisions/0011-concurrency-by-aimd.md.
 """
 
 import asyncio
