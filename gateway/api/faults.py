@@ -7,7 +7,7 @@ from litestar import Request
 from litestar.exceptions import HTTPException
 from litestar.response import Response
 
-from adapters.wire.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound
+from adapters.wire.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound, TooLarge
 from gateway.errors import render
 
 log = logging.getLogger("isthmus.server")
@@ -27,6 +27,8 @@ def answer_http_exception(request: Request[Any, Any, Any], error: HTTPException)
         fault: GatewayError = NotFound(f"Unknown request URL: {method} {path}. OpenAI's paths are served under /v1.")
     elif error.status_code == 405:
         fault = MethodNotAllowed(f"Not allowed: {method} {path}.", headers=_allowed(error))
+    elif error.status_code == 413:
+        fault = TooLarge("The request's body is over what this path takes.")
     elif error.status_code < 500:
         fault = BadRequest(error.detail)
     else:

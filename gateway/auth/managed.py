@@ -112,6 +112,9 @@ class ManagedKeys:
                 raise RecordsUnavailable("the database does not answer in time") from None
             self._number = number
             self._good_until = time.monotonic() + self._grace_seconds
+            if self.fault is not None:
+                log.info("the database of keys answers again")
+                self.fault = None
 
     def conditions(self) -> list[tuple[str, str]]:
         """What is degraded, for /health/ready."""
@@ -130,10 +133,6 @@ class ManagedKeys:
             if self.fault is None:
                 log.warning("keys of the database go on for %g s at most: %s", self._grace_seconds, error)
             self.fault = str(error)
-            return
-        if self.fault is not None:
-            log.info("the database answers again")
-        self.fault = None
 
     async def _look_up(self, digest: bytes) -> Caller | str | None:
         """A caller, the code of a refusal, or None where the database does not answer."""
