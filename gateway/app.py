@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException
 from adapters.wire.errors import GatewayError
 from config.schema import Operation
 from gateway.api.admin.keys import key_doors
+from gateway.api.admin.usage import usage_doors
 from gateway.api.bodies import Bodies
 from gateway.api.compatibility import compatibility_door
 from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_exception
@@ -63,6 +64,7 @@ class App:
                 openapi_door(live),
                 compatibility_door(live),
                 *key_doors(live),
+                *usage_doors(live),
             ],
             exception_handlers={
                 GatewayError: answer_gateway_error,
