@@ -48,10 +48,13 @@ class Settlement:
         if (owed := self._owed) is not None:
             prices = prices_of(call.route, owed.target)
             self._estimates.then(call, lambda usage: self._counted(usage, prices))
+        if self._owed is None and not self._running:
+            self._settle()
+            return
+        if any(bucket.measure is Measure.PARALLEL for bucket in self._lease.buckets):
+            self._store.release(self._lease)
         if self._running:
             self._look_again(call)
-        elif self._owed is None:
-            self._settle()
 
     def _add_attempt(self, call: Call, attempt: Attempt) -> None:
         if attempt.cause == "mirror":

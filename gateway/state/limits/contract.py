@@ -99,6 +99,10 @@ class LimitStore(Protocol):
         """Reserve in all of them or in none. Raises RedisUnavailable."""
         ...
 
+    def release(self, lease: Lease) -> None:
+        """Give a call's place among those in progress to the next; the rest is settled later."""
+        ...
+
     def settle(self, lease: Lease, amounts: Amounts) -> None:
         """Put what was used in the place of what was reserved; a second time changes nothing."""
         ...

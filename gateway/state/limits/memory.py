@@ -187,6 +187,14 @@ class MemoryLimits:
         spent = [state.spent for state in states]
         return Lease(next(self._count), buckets, amounts, used, spent, now, places)
 
+    def release(self, lease: Lease) -> None:
+        """Give a call's place among those in progress to the next; the rest is settled later."""
+        one, tokens, places, cost = lease.amounts
+        for bucket in lease.buckets:
+            if bucket.measure is Measure.PARALLEL and bucket.name in self._states:
+                self._states[bucket.name][1].settle(bucket, 0, places, 0)
+        lease.amounts = (one, tokens, 0, cost)
+
     def settle(self, lease: Lease, amounts: Amounts) -> None:
         """Put what was used in the place of what was reserved; a second time changes nothing."""
         places, lease.places = lease.places, ()

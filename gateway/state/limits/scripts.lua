@@ -150,20 +150,16 @@ redis.call('HSET', KEYS[2], id, cmsgpack.pack(parts))
 return answer
 
 -------- settle
--- KEYS: workers, the worker's leases, its void ids. Of each settlement: the id, whether its reservation may never have
--- come, and the amounts by measure. Gives, for each purse that was spent from: the settlement's index, the part's index,
--- before, after.
-local base, worker, settlements = unpack(cmsgpack.unpack(ARGV[1]))
-local gone = base .. 'gone:' .. worker
+-- KEYS: workers, the worker's leases, its void ids. Of each settlement: the id, what becomes of it, the amounts by
+-- measure. Gives, for each purse that was spent from: the settlement's index, the part's index, before, after.
+-- A void one whose reservation has not come is noted, so that it holds nothing when it does.
 local told = {}
-for index, settlement in ipairs(settlements) do
-  local id, unsure, amounts = unpack(settlement)
-  local packed = redis.call('HGET', KEYS[2], id)
-  local late = not packed and redis.call('HGET', gone, id)
-  redis.call('HDEL', packed and KEYS[2] or gone, id)
-  for at, part in ipairs(cmsgpack.unpack(packed or late or '\144')) do
+
+-- What was given back, because its worker seemed dead, is not given back again.
+local function settle(index, parts, late, amounts)
+  for at, part in ipairs(parts) do
     local measure, used = part[2], amounts[part[2] + 1]
-    if packed then
+    if not late then
       add(part, measure == 3 and -part[4] or used - part[4])
     elseif measure == 1 then
       add(part, used)
@@ -173,9 +169,35 @@ for index, settlement in ipairs(settlements) do
       for _, number in ipairs({index - 1, at - 1, before, after}) do told[#told + 1] = number end
     end
   end
-  if unsure and not packed then
-    redis.call('SADD', KEYS[3], id)
-    redis.call('PEXPIRE', KEYS[3], 300000)
+end
+
+local function release(id, packed)
+  if not packed then return end
+  local parts = cmsgpack.unpack(packed)
+  for _, part in ipairs(parts) do
+    if part[2] == 2 then
+      add(part, -part[4])
+      part[4] = 0
+    end
+  end
+  redis.call('HSET', KEYS[2], id, cmsgpack.pack(parts))
+end
+
+local base, worker, settlements = unpack(cmsgpack.unpack(ARGV[1]))
+local gone = base .. 'gone:' .. worker
+for index, settlement in ipairs(settlements) do
+  local id, what, amounts = unpack(settlement)
+  local packed = redis.call('HGET', KEYS[2], id)
+  if what == 'release' then
+    release(id, packed)
+  else
+    local late = not packed and redis.call('HGET', gone, id)
+    redis.call('HDEL', packed and KEYS[2] or gone, id)
+    settle(index, cmsgpack.unpack(packed or late or '\144'), late, amounts)
+    if what == 'void' and not packed then
+      redis.call('SADD', KEYS[3], id)
+      redis.call('PEXPIRE', KEYS[3], 300000)
+    end
   end
 end
 return told

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -35,8 +35,9 @@ _RETRY_SECONDS: Final = 0.25
 _LAST_SECONDS: Final = 2.0
 _encode = msgspec.msgpack.Encoder().encode
 
-Waiting: TypeAlias = tuple[int, bool, Amounts, Sequence[Bucket]]
-"""A settlement: the lease, whether its reservation may never have come, what was used, and where."""
+Waiting: TypeAlias = tuple[int, Literal["settle", "release", "void"], Amounts, Sequence[Bucket]]
+"""A lease, what becomes of it, what was used, and where. One is void whose reservation was given up: Redis may have
+made it, or may still."""
 
 
 def read_scripts() -> dict[str, str]:
@@ -85,7 +86,7 @@ class RedisLimits:
         try:
             answer = await self._reserve(keys, [message])
         except BaseException:
-            self._wait_with((number, True, (0, 0, 0, 0), ()))  # it may have been reserved all the same, or will be
+            self._wait_with((number, "void", (0, 0, 0, 0), ()))  # it may have been reserved all the same, or will be
             raise
         if answer[0] == 1:
             return Lease(number, buckets, amounts, answer[2::2], answer[3::2], answer[1])
@@ -95,9 +96,13 @@ class RedisLimits:
         bucket = buckets[index]
         return Refusal(bucket, used, spent, amounts[bucket.measure], wait, bool(first))
 
+    def release(self, lease: Lease) -> None:
+        """Give a call's place among those in progress to the next, as soon as Redis takes it."""
+        self._wait_with((lease.id, "release", (0, 0, 0, 0), ()))
+
     def settle(self, lease: Lease, amounts: Amounts) -> None:
         """Put what was used in the place of what was reserved, as soon as Redis takes it."""
-        self._wait_with((lease.id, False, amounts, lease.buckets))
+        self._wait_with((lease.id, "settle", amounts, lease.buckets))
 
     async def close(self) -> None:
         """Settle what is waiting."""

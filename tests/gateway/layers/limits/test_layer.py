@@ -254,6 +254,9 @@ class Gone:
     async def reserve(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal:
         raise RedisUnavailable("gone")
 
+    def release(self, lease: Lease) -> None:
+        raise AssertionError
+
     def settle(self, lease: Lease, amounts: Amounts) -> None:
         raise AssertionError
 

@@ -126,6 +126,15 @@ async def test_a_place_is_free_when_its_call_is_over(store: Store) -> None:
     await store.reserve(parallel(1))
 
 
+async def test_a_place_can_be_given_back_before_the_rest_is_settled(store: Store) -> None:
+    lease = await store.reserve(parallel(1), tokens(100), tokens=90)
+    store.limits.release(lease)
+    again = await store.reserve(parallel(1), tokens(100), tokens=10)
+    assert again.used == [1, 100]
+    store.settle(lease, tokens=20)
+    assert (await store.refuse(parallel(1))).used == 1
+
+
 async def test_money_that_calls_hold_is_told_from_money_that_is_spent(store: Store) -> None:
     lease = await store.reserve(money(100), money=80)
     held = await store.refuse(money(100), money=30)

@@ -118,6 +118,18 @@ async def test_a_worker_that_is_back_holds_what_its_calls_reserved_again(replica
     assert await used(second) == [1, 20, 0, 30]
 
 
+async def test_a_place_can_be_given_back_before_the_rest_is_settled(replicas: Replicas) -> None:
+    store = await replicas.start()
+    lease = await reserve(store)
+    for _ in range(2):
+        store.release(lease)
+        await until(lambda: not store.unsettled)
+    assert await used(store) == [1, 50, 0, 50]
+    store.settle(lease, (1, 20, 0, 30))
+    await until(lambda: not store.unsettled)
+    assert await used(store) == [1, 20, 0, 30]
+
+
 async def test_a_worker_that_ends_leaves_nothing_unsettled(replicas: Replicas) -> None:
     first, second = await replicas.start(), await replicas.start()
     lease = await reserve(first)
@@ -140,7 +152,7 @@ async def test_a_reservation_that_was_given_up_holds_nothing(replicas: Replicas)
 async def test_a_reservation_that_comes_after_it_was_given_up_is_not_made(replicas: Replicas) -> None:
     store = await replicas.start()
     await used(store)
-    store._wait_with((7, True, (0, 0, 0, 0), ()))
+    store._wait_with((7, "void", (0, 0, 0, 0), ()))
     await until(lambda: not store.unsettled)
     store._count = iter([7, 8, 9])  # type: ignore[assignment]
     with pytest.raises(RedisUnavailable):
