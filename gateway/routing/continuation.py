@@ -67,7 +67,7 @@ class Continuation:
 
     def _others(self, call: Call, route: Route) -> list[Target]:
         """Those that go on with an answer's beginning and have not failed, in the order of the balance."""
-        failed = {attempt.target for attempt in call.attempts if attempt.error is not None}
+        failed = [attempt.target for attempt in call.attempts if attempt.error is not None]
         able = [
             target
             for target, facts in zip(route.targets, route.facts, strict=True)

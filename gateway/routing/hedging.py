@@ -57,7 +57,8 @@ class Allowance:
         self._share = share
         self._cost_share = cost_share
         prices = [facts.prices if facts is not None else None for facts in route.facts]
-        self._prices = dict(zip(route.targets, prices, strict=True)) if None not in prices else {}
+        names = [(target.provider, target.model) for target in route.targets]
+        self._prices = dict(zip(names, prices, strict=True)) if None not in prices else {}
         """Without the price of any target, tokens stand for money."""
         self.requests = Window(_SECONDS)
         self._hedges = Window(_SECONDS)
@@ -66,7 +67,7 @@ class Allowance:
 
     def weigh(self, usage: Usage, target: Target) -> int:
         """What usage costs: nano-dollars, or tokens."""
-        prices = self._prices.get(target)
+        prices = self._prices.get((target.provider, target.model))
         return usage.prompt_tokens + usage.completion_tokens if prices is None else cost_of(usage, prices)
 
     def take(self, now: float, cost: float) -> str:
