@@ -3,10 +3,13 @@
 import os
 import re
 import signal
+import ssl
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.conftest import KEY, StartGateway
 from tests.gateway_process import GatewayProcess
@@ -120,6 +123,41 @@ def test_what_a_killed_workers_calls_reserved_comes_back(
         os.kill(pid, signal.SIGKILL)
     until(lambda: is_answered(gateway))
     assert left(gateway, hanging.model) > 3 * MOST - 0.2
+
+
+class Hook(Upstream):
+    """Takes whatever it is told."""
+
+    def script_for(self, request: Request) -> Iterable[Step]:
+        self.unscripted.append(request)
+        return json_answer({})
+
+
+def test_the_soft_and_the_hard_end_are_told_once_each(
+    start_gateway: StartGateway, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    case = upstream.on(answer)
+    with Hook(context) as hook:
+        url = f"https://127.0.0.1:{hook.port}/budgets"
+        gateway = start_gateway(
+            keys=keys(usd=1.5, warn_usd=0.15), limits={"webhook": url, "webhook_private": True}, facts=FACTS
+        )
+        answers = [ask(gateway.port, chat(case.model, max_tokens=50)) for _ in range(6)]
+        until(lambda: len(hook.unscripted) == 2)
+    warned = [said.header("x-isthmus-budget-warning") for said in answers]
+    assert [said.status for said in answers] == [200] * 4 + [429] * 2
+    assert warned[:2] == [None, None]
+    assert warned[2] == "total budget of key 'everything': 0.2 of 1.5 USD spent"
+    assert [said.header("x-isthmus-cost") for said in answers[:4]] == ["0.1"] * 4
+    events = [one.json for one in hook.unscripted]
+    assert [event["event"] for event in events] == ["budget_warning", "budget_spent"]
+    assert (events[0]["holder"], events[0]["spent_usd"]) == ("key 'everything'", "0.2")
+    assert "budget_spent: total budget of key 'everything'" in gateway.log
 
 
 def is_answered(gateway: GatewayProcess) -> bool:

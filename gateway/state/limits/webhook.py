@@ -23,6 +23,8 @@ _FIRST_PAUSE_SECONDS: Final = 0.5
 _TRY_SECONDS: Final = 5.0
 _UNDER_WAY_MAX: Final = 64
 _HTTPS: Final = 443
+_TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+"""Stands for IPv4: https://www.rfc-editor.org/rfc/rfc6052#section-2.1"""
 _LAST_SECONDS: Final = 2.0
 _SUCCESS: Final = range(200, 300)
 
@@ -123,5 +125,6 @@ def is_public(address: str) -> bool:
     """Whether an address belongs to the internet at large."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
+        translated = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _TRANSLATED else None
+        ip = ip.ipv4_mapped or ip.sixtofour or translated or ip
     return ip.is_global and not ip.is_multicast
