@@ -126,12 +126,11 @@ class Balancer:
             gate.leave()
 
     def _learn(self, standing: Standing, attempt: Attempt, now: float) -> None:
-        tokens = 0
-        if (usage := attempt.usage) is not None:
-            tokens = usage.prompt_tokens + usage.completion_tokens
-            if attempt.error is None:
-                standing.answered(usage.completion_tokens)
-        standing.minute.add(now, 1, tokens)
+        usage = attempt.usage
+        if usage is not None and attempt.error is None:
+            standing.answered(usage.completion_tokens)
+        if standing.rationed:
+            standing.minute.add(now, 1, usage.prompt_tokens + usage.completion_tokens if usage is not None else 0)
         if attempt.error is None and attempt.first:
             standing.first_contents.add(attempt.first - attempt.began, now)
         breaker = standing.breaker

@@ -22,14 +22,14 @@ PROBE_SECONDS = 60.0
 _ASK_AGAIN = 1.0
 _ASK_LATER = frozenset({429, 503, 529})
 _TIMED_OUT, _TOO_MANY, _CLIENT_LEFT = 408, 429, 499
-_OWN_FAULTS = frozenset({"overloaded"})
-"""Codes of the gateway itself: it had no connection to spare."""
+_NO_FAULTS = frozenset({"overloaded", "content_filter", "context_length_exceeded", "invalid_request_error"})
+"""Codes that say nothing of a target, even inside a stream: no connection to spare here, or the client's own fault."""
 
 
 def succeeded(attempt: Attempt) -> bool | None:
     """Whether an attempt speaks for its target; None where it says nothing: a client's fault, or its leaving."""
     status = attempt.status
-    if status == _CLIENT_LEFT or attempt.error in _OWN_FAULTS:
+    if status == _CLIENT_LEFT or attempt.error in _NO_FAULTS:
         return None
     if attempt.error is None:
         return True

@@ -196,8 +196,8 @@ async def test_the_time_to_the_first_content_is_learned() -> None:
     assert house.balancer.first_content_within(target, 0.95) == pytest.approx(0.5)
 
 
-async def test_requests_and_tokens_are_counted() -> None:
-    house = House()
+async def test_requests_and_tokens_are_counted_where_a_strategy_goes_by_them() -> None:
+    house = House(strategy="usage_based")
     await house.attempt(0)
     standing = house.standings.find(house.route.targets[0])
     assert standing is not None

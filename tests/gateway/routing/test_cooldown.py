@@ -41,6 +41,7 @@ def down(began: float = 0.0, retry_after: float | None = None, status: int = 503
         (ended(499), None),
         (ended(499, "upstream_error"), None),
         (ended(0, "overloaded"), None),
+        (ended(200, "content_filter"), None),
     ],
 )
 def test_what_counts_as_failure(attempt: Attempt, says: bool | None) -> None:
