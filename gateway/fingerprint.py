@@ -2,8 +2,9 @@
 
 Everything counts unless it is known not to: the fields of the request but for a list, who shares answers, the
 operation, the route and what its providers are, and what the client says in headers that changes the answer.
-White space, the spelling of numbers and of characters, and the order of keys do not count. Inside tools, schemas
-and fields that nobody here knows the order of keys does: a model writes a schema's members in their order.
+White space, the spelling of characters and the order of fields do not count. The order of keys inside a field does: a
+model reads a tool's and writes a schema's members in their order. Bodies that came without white space, as those of
+nearly all clients do, are not read for this: it would cost as much as all the rest of a cache.
 """
 
 import hashlib
@@ -21,15 +22,16 @@ from gateway.route import Route
 
 _IRRELEVANT = frozenset({"user", "metadata", "stream", "stream_options"})
 """Fields that do not change what the answer says."""
-_UNORDERED = frozenset({"messages", "system", "tool_choice", "logit_bias", "thinking", "reasoning", "prediction"})
-"""Fields in which the order of keys says nothing."""
 _HOW_IT_IS_REACHED = ("api_key", "timeouts", "connections", "queue", "tls", "proxy", "docs")
 """Settings of a provider that do not change what it answers."""
+_BACKSLASH = b"\\"
+_ESCAPES = (b"\\u", b"\\/")
+"""Spellings of characters that may also stand for themselves."""
 _CACHE = Cache()
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=lambda written: Raw(written.encode())).decode
 
 
 def fingerprint(call: Call) -> bytes:
@@ -55,14 +57,17 @@ def digest(call: Call, fields: dict[str, Raw]) -> bytes:
         call.body.on_unsupported,
         [headers.get(name) for name in route.forwarded],
     )
-    asked = {name: value for name, value in fields.items() if name not in _IRRELEVANT}
-    for name in settings.ignore:
-        asked.pop(name, None)
-    return hashlib.sha256(_encode(around) + b"\n" + _canonical(asked)).digest()
+    asked = fields.copy()
+    for name in _IRRELEVANT if not settings.ignore else (*_IRRELEVANT, *settings.ignore):
+        if name in asked:
+            del asked[name]
+    return hashlib.sha256(_encode(around) + b"\n" + _canonical(asked, call.body.is_compact)).digest()
 
 
 def _sharers(caller: Caller, settings: Cache) -> tuple[str, str]:
     """Whose answers a caller is given; without a team, its owner's."""
+    if settings.scope == "owner":
+        return "owner", caller.owner
     match settings.scope:
         case "key":
             return "key", caller.name
@@ -88,20 +93,14 @@ def _look_at(route: Route) -> None:
     route.forwarded = tuple(sorted(forwarded))
 
 
-def _canonical(asked: dict[str, Raw]) -> bytes:
-    """One way to write a request down.
-
-    Written anew it is what came, unless it has white space, other spellings, or a key twice: only then it is looked
-    at more closely.
-    """
-    written = _encode(asked)
+def _canonical(asked: dict[str, Raw], is_compact: bool) -> bytes:
+    """One way to write a request down."""
+    written = _encode_sorted(asked)
+    if is_compact and (written.find(_BACKSLASH) < 0 or not any(map(written.count, _ESCAPES))):
+        return written
     try:
-        values = _decode(written)
-        if _encode(values) == written:
-            return _encode_sorted({name: values[name] if name in _UNORDERED else asked[name] for name in asked})
         json.loads(written, object_pairs_hook=_refuse_repeated_keys)
-        plain = {name: value if name in _UNORDERED else Raw(_encode(value)) for name, value in values.items()}
-        return _encode_sorted(plain)
+        return _encode(_decode(written))
     except (msgspec.DecodeError, ValueError, RecursionError, OverflowError):
         return b"\n" + written  # readers may differ on what it says: equal to nothing but itself
 

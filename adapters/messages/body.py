@@ -27,4 +27,5 @@ def parse(raw: bytes) -> MessagesBody:
     read = body.parse(raw)
     made = MessagesBody(read.fields, read.model, read.stream)
     made.carries = read.carries
+    made.is_compact = read.is_compact
     return made

@@ -52,7 +52,7 @@ class Body:
     `fields` keeps each value exactly as the client wrote it; whoever changes the request copies the dict first.
     """
 
-    __slots__ = ("carries", "fields", "model", "on_unsupported", "stream", "wants_usage")
+    __slots__ = ("carries", "fields", "is_compact", "model", "on_unsupported", "stream", "wants_usage")
 
     def __init__(self, fields: dict[str, Raw], model: str, stream: bool, wants_usage: bool) -> None:
         self.fields = fields
@@ -62,6 +62,8 @@ class Body:
         """Whether the client asked for usage in its stream."""
         self.carries = False
         """Whether an id may hold what a dialect wants back: see carried.py."""
+        self.is_compact = False
+        """Whether it was written without white space between its fields, as nearly all clients do."""
         self.on_unsupported: str | None = None
         """`report` or `refuse`, where the client said what becomes of parameters that the target can't take."""
 
@@ -85,7 +87,8 @@ def parse(raw: bytes) -> Body:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise _unreadable(raw, error) from None
     # Written anew the fields are as long as they came, unless there is white space or an escape, or a key is lost.
-    if len(_encode(fields)) != len(raw):
+    is_compact = len(_encode(fields)) == len(raw)
+    if not is_compact:
         _refuse_repeated_keys(raw)
     _refuse_other_spellings(fields)
     model = fields.get("model")
@@ -98,6 +101,7 @@ def parse(raw: bytes) -> Body:
     if (options := fields.get("stream_options")) is not None:
         wants_usage = _wants_usage(options) and stream
     body = Body(fields, _model_name(model), stream, wants_usage)
+    body.is_compact = is_compact
     body.carries = raw.find(_MARK) >= 0  # `in` would cost an exception inside the interpreter first
     return body
 

@@ -81,21 +81,15 @@ def test_a_field_more_is_another_request(name: str, value: Any) -> None:
 
 
 @given(values, st.integers(1, 4), st.booleans())
-def test_white_space_escapes_and_the_order_of_keys_do_not_matter(value: Any, indent: int, escaped: bool) -> None:
+def test_white_space_escapes_and_the_order_of_fields_do_not_matter(value: Any, indent: int, escaped: bool) -> None:
     asked = BASE | {"messages": [value], "temperature": value}
     turned = dict(reversed(asked.items()))
     assert of(json.dumps(turned, indent=indent, ensure_ascii=escaped).encode()) == of(asked)
 
 
-@given(st.dictionaries(texts, values, min_size=2, max_size=4))
-def test_the_order_of_keys_in_messages_does_not_matter(message: dict[str, Any]) -> None:
-    turned = dict(reversed(message.items()))
-    assert of(BASE | {"messages": [turned]}) == of(BASE | {"messages": [message]})
-
-
-@pytest.mark.parametrize("field", ["tools", "response_format", "vendor_schema"])
+@pytest.mark.parametrize("field", ["messages", "tools", "response_format", "vendor_schema"])
 @pytest.mark.parametrize("indent", [None, 1])
-def test_the_order_of_a_schemas_members_matters(field: str, indent: int | None) -> None:
+def test_the_order_of_keys_inside_a_field_matters(field: str, indent: int | None) -> None:
     schemas: list[Any] = [{"properties": {"why": {}, "what": {}}}, {"properties": {"what": {}, "why": {}}}]
     asked = [of(json.dumps(BASE | {field: schema}, indent=indent).encode()) for schema in schemas]
     assert asked[0] != asked[1]
@@ -137,9 +131,11 @@ def test_what_decides_the_answer_matters(change: dict[str, Any]) -> None:
     assert of(BASE | change) != of(BASE)
 
 
-def test_spellings_of_one_number_are_the_same_and_whole_numbers_differ_from_fractions() -> None:
-    asked = [of(b'{"model":"m","a":%b}' % number) for number in (b"100.0", b"1E2", b"1.0e+2", b"100")]
-    assert asked[0] == asked[1] == asked[2] != asked[3]
+def test_a_number_is_what_was_written() -> None:
+    numbers = (b"100.0", b"1E2", b"100")
+    assert len({of(b'{"model":"m","a":%b}' % number) for number in numbers}) == 3
+    for number in numbers:
+        assert of(b'{"model": "m", "a": %b}' % number) == of(b'{"model":"m","a":%b}' % number)
 
 
 @pytest.mark.parametrize("field", [b'{"b":1,"b":2}', b'[{"c":{"b":1,"b":2}}]', b'{"b":1, "b":2}', b'{"b":1e400}'])

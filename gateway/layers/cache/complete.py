@@ -12,12 +12,19 @@ _FINISH = re.compile(rb'"finish_reason":\s*"([^"]*)"')
 _STOP = re.compile(rb'"stop_reason":\s*"([^"]*)"')
 _SAYS = re.compile(rb'"(?:content|text|refusal|reasoning|reasoning_content|thinking|arguments|name|data)":\s*"[^"]')
 # A quote inside a string is escaped, so these find members and never a text.
+_USUAL_END, _END = b'"finish_reason":"stop"', b'"finish_reason"'
+_SAID, _SILENT = b'"content":"', b'"content":""'
 _WITHHELD = frozenset({b"content_filter", b"refusal", b"error"})
+_WITHHELD_ANSWERS = frozenset(reason.decode() for reason in _WITHHELD)
 _NOTHING = frozenset({b"", b"null", b'""', b"[]"})
+_LONGEST_NOTHING = max(map(len, _NOTHING))
 
 
-class _Message(Struct):
+class _Content(Struct):
     content: Raw = Raw()
+
+
+class _Message(_Content):
     tool_calls: Raw = Raw()
     refusal: Raw = Raw()
     reasoning_content: Raw = Raw()
@@ -29,7 +36,7 @@ class _Message(Struct):
 
 class _Choice(Struct):
     finish_reason: str | None = None
-    message: _Message | None = None
+    message: Raw = Raw()
     text: Raw = Raw()
 
 
@@ -43,6 +50,8 @@ class _Whole(Struct):
 
 
 _answer = msgspec.json.Decoder(_Answer).decode
+_content = msgspec.json.Decoder(_Content).decode
+_said = msgspec.json.Decoder(_Message).decode
 _message = msgspec.json.Decoder(_Whole).decode
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 
@@ -63,24 +72,29 @@ def _is_complete_stream(body: bytes, choices: int) -> bool:
 
 
 def _is_complete_answer(body: bytes) -> bool:
+    if body.find(_USUAL_END) >= 0 and body.count(_END) == 1 and body.find(_SAID) >= 0 and body.find(_SILENT) < 0:
+        return True  # of nearly all, which need not be read for it
     choices = _answer(body).choices
-    return bool(choices) and all(
-        choice.finish_reason is not None and choice.finish_reason.encode() not in _WITHHELD and _says(choice)
-        for choice in choices
-    )
+    for choice in choices:
+        finish = choice.finish_reason
+        if finish is None or finish in _WITHHELD_ANSWERS or not _says(choice):
+            return False
+    return bool(choices)
 
 
 def _says(choice: _Choice) -> bool:
-    message = choice.message
-    if message is None:
+    if not choice.message:
         return bytes(choice.text) not in _NOTHING
+    if len(_content(choice.message).content) > _LONGEST_NOTHING:
+        return True
+    message = _said(choice.message)
     return any(bytes(getattr(message, name)) not in _NOTHING for name in message.__struct_fields__)
 
 
 def _is_complete_message(body: bytes) -> bool:
     whole = _message(body)
     stop = whole.stop_reason
-    return stop is not None and stop.encode() not in _WITHHELD and bytes(whole.content) not in _NOTHING
+    return stop is not None and stop not in _WITHHELD_ANSWERS and bytes(whole.content) not in _NOTHING
 
 
 def _is_object(body: bytes) -> bool:

@@ -64,7 +64,7 @@ class Keeper:
             call.usage,
             streams,
             call.body.wants_usage,
-            _pace(call.transcript, times),
+            () if times is None else _pace(call.transcript, times),
         )
         self._store.put(key, entry, seconds)
         return True
@@ -109,7 +109,7 @@ class Timed:
 
 def kept_headers(reply: Reply) -> tuple[tuple[bytes, bytes], ...]:
     """Those that still hold when the answer is given again."""
-    return tuple(header for header in reply.headers if header[0] in _KEPT_HEADERS)
+    return tuple([header for header in reply.headers if header[0] in _KEPT_HEADERS])
 
 
 def _choices(call: Call) -> int:
@@ -123,8 +123,8 @@ def _choices(call: Call) -> int:
         return 1
 
 
-def _pace(transcript: list[bytes], times: list[float] | None) -> tuple[tuple[int, float], ...]:
+def _pace(transcript: list[bytes], times: list[float]) -> tuple[tuple[int, float], ...]:
     """The pieces of a stream and their times; nothing where the two do not go together."""
-    if times is None or len(times) != len(transcript):
+    if len(times) != len(transcript):
         return ()
     return tuple((len(piece), at - times[0]) for piece, at in zip(transcript, times, strict=True) if piece)

@@ -8,22 +8,20 @@ used again. What is never asked for twice, most of what a gateway sees, thus pus
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 from gateway.state.cache.contract import Entry
 
 _OVERHEAD = 550
 """Bytes of the objects around an answer, and of its places in the queues."""
-_HEADER_OVERHEAD = 130
+_HEADER_OVERHEAD = 150
 _PACE_OVERHEAD = 120
 _USED_AGAIN_SHARE = 0.8
 """The part of all bytes that answers which were used again may take."""
 
 
-class _Kept(NamedTuple):
-    entry: Entry
-    expires: float
-    size: int
+_Kept: TypeAlias = tuple[Entry, float, int]
+"""An answer, when its time is over, and its bytes."""
 
 
 class Memory:
@@ -53,16 +51,16 @@ class Memory:
         """The answer to a request, by its digest."""
         kept = self._again.get(key)
         if kept is not None:
-            if kept.expires > self._clock():
+            if kept[1] > self._clock():
                 self._again.move_to_end(key)
-                return kept.entry
+                return kept[0]
         else:
             kept = self._new.get(key)
             if kept is None:
                 return None
-            if kept.expires > self._clock():
+            if kept[1] > self._clock():
                 self._promote(key, kept)
-                return kept.entry
+                return kept[0]
         self.discard(key)
         return None
 
@@ -75,15 +73,15 @@ class Memory:
         size = size_of(key, entry)
         if size > self._most:
             return
-        kept = _Kept(entry, self._clock() + seconds, size)
+        kept = (entry, self._clock() + seconds, size)
         if (before := self._again.get(key)) is not None:
-            self._again_size += size - before.size
-            self.size += size - before.size
+            self._again_size += size - before[2]
+            self.size += size - before[2]
             self._again[key] = kept
             self._again.move_to_end(key)
         else:
             if (before := self._new.pop(key, None)) is not None:
-                self.size -= before.size
+                self.size -= before[2]
             self._new[key] = kept
             self.size += size
         if self.size > self._most:
@@ -92,18 +90,18 @@ class Memory:
     def discard(self, key: bytes) -> None:
         """Forget an answer."""
         if (kept := self._new.pop(key, None)) is not None:
-            self.size -= kept.size
+            self.size -= kept[2]
         elif (kept := self._again.pop(key, None)) is not None:
-            self.size -= kept.size
-            self._again_size -= kept.size
+            self.size -= kept[2]
+            self._again_size -= kept[2]
 
     def _promote(self, key: bytes, kept: _Kept) -> None:
         del self._new[key]
         self._again[key] = kept
-        self._again_size += kept.size
+        self._again_size += kept[2]
         while self._again_size > self._most * _USED_AGAIN_SHARE:
             oldest, demoted = self._again.popitem(last=False)
-            self._again_size -= demoted.size
+            self._again_size -= demoted[2]
             self._new[oldest] = demoted
 
     def _make_room(self) -> None:
@@ -112,12 +110,11 @@ class Memory:
                 _, kept = self._new.popitem(last=False)
             else:
                 _, kept = self._again.popitem(last=False)
-                self._again_size -= kept.size
-            self.size -= kept.size
+                self._again_size -= kept[2]
+            self.size -= kept[2]
 
 
 def size_of(key: bytes, entry: Entry) -> int:
     """Bytes that an answer takes in memory."""
-    said = sum(len(name) + len(value) for name, value in entry.headers)
     around = _OVERHEAD + _HEADER_OVERHEAD * len(entry.headers) + _PACE_OVERHEAD * len(entry.pace)
-    return len(key) + len(entry.body) + said + around
+    return len(key) + len(entry.body) + around
