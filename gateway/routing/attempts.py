@@ -30,12 +30,11 @@ def attempts_header(attempts: list[Attempt]) -> tuple[bytes, bytes]:
 
 
 def tell(error: GatewayError, call: Call) -> None:
-    """Say in an error what was tried, where there was more than one attempt."""
+    """Say in an error what was tried: in its header, and where there was more than one attempt in its body too."""
     attempts = call.attempts
-    if not attempts:
+    if not attempts or any(name == HEADER for name, _ in error.headers):
         return
-    if all(name != HEADER for name, _ in error.headers):
-        error.headers = (*error.headers, attempts_header(attempts))
+    error.headers = (*error.headers, attempts_header(attempts))
     if len(attempts) > 1:
         tried = ", ".join(f"{_name(each)} ({each.error or each.status})" for each in attempts[:_ITEMS_MAX])
         error.message = f"{error.message} Tried: {tried}."

@@ -30,9 +30,9 @@ class Window:
         return sum(self._parts)
 
     def _turn(self, now: float) -> None:
-        passed = min(_PARTS, int((now - self._until) / self._part) + 1)
-        self._parts.extend([0.0] * passed)
-        self._until = now + self._part
+        passed = int((now - self._until) / self._part) + 1
+        self._parts.extend([0.0] * min(passed, _PARTS))
+        self._until += passed * self._part
 
 
 class Budget:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -50,7 +49,7 @@ def slow(upstream: Upstream) -> Target:
 
 
 @pytest.fixture
-def other(upstream: Upstream) -> Iterator[Case]:
+def other(upstream: Upstream) -> Case:
     return Target(upstream).case
 
 
