@@ -98,6 +98,7 @@ async def _serve(worker: Worker) -> None:
     app = App(live, observed.snapshots)
     listener = Listener(app, config.server.limits, config.server.tls)
     observed.gauges += [Holdings(live, listener, app.bodies), around.standings.gauges]
+    observed.health.checks.append(around.standings.conditions)
     stopping = asyncio.Event()
     reloading = _Reload(live, worker.reload)
     loop = asyncio.get_running_loop()

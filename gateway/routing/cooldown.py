@@ -20,6 +20,7 @@ _LONGEST_ASKED_REST = 3_600.0
 PROBE_SECONDS = 60.0
 """A probe without an outcome after this is taken for lost."""
 _ASK_AGAIN = 1.0
+_A_MESSAGES_WAY = 0.5
 _ASK_LATER = frozenset({429, 503, 529})
 _TIMED_OUT, _TOO_MANY, _CLIENT_LEFT = 408, 429, 499
 _NO_FAULTS = frozenset({"overloaded", "content_filter", "context_length_exceeded", "invalid_request_error"})
@@ -149,8 +150,8 @@ class Breaker:
         self._probes.clear()
 
     def hear(self, until: float, openings: int) -> None:
-        """Another worker opened it."""
-        if self.until is None or until > self.until:
+        """Another worker opened it; what differs by no more than a message's way is not news."""
+        if self.until is None or until > self.until + _A_MESSAGES_WAY:
             self._rest(until, max(openings, self.openings))
 
     def close(self) -> None:

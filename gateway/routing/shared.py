@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway.routing.cooldown import PROBE_SECONDS, Breaker, Change
 from gateway.routing.minute import Used
-from gateway.routing.shared_scripts import CLAIM, CLOSE, MINUTES, OPEN, READ, RELEASE
+from gateway.routing.shared_scripts import CLAIM, CLOSE, MINUTES, OPEN, READ, RELEASE, REST
 from gateway.routing.standing import Standing, Standings
 from gateway.state.redis import RedisUnavailable
 
@@ -33,7 +33,7 @@ class Shared:
         self._redis = redis
         self._open, self._close = redis.script(OPEN), redis.script(CLOSE)
         self._read, self._count = redis.script(READ), redis.script(MINUTES)
-        self._claim, self._release = redis.script(CLAIM), redis.script(RELEASE)
+        self._claim, self._release, self._rest = redis.script(CLAIM), redis.script(RELEASE), redis.script(REST)
         self._cooldowns, self._minutes = redis.key("cooldowns"), redis.key("minutes")
         self._changes: dict[str, Change] = {}
         """What was not told yet, by standing."""
@@ -120,11 +120,12 @@ class Shared:
             change = self._changes[known]
             breaker = standings[known].breaker if known in standings else None
             if change == "opened" and breaker is not None and breaker.until is not None:
-                rest = int((breaker.until - now()) * _MILLISECONDS)
+                rest = max(1, int((breaker.until - now()) * _MILLISECONDS))
+                await self._rest([self._redis.key("probes", known)], [rest])
                 await self._open([self._cooldowns], [known, rest, breaker.openings])
             elif change == "closed":
                 await self._close([self._cooldowns], [known])
-            await self._redis.command("DEL", self._redis.key("probes", known))
+                await self._redis.command("DEL", self._redis.key("probes", known))
             if self._changes[known] == change:
                 del self._changes[known]
 
@@ -135,10 +136,10 @@ class Shared:
             standing = standings.get(known)
             if standing is None or standing.breaker is None or known in self._changes:
                 continue
-            if int(openings) < 0:
-                standing.breaker.close()
-            else:
+            if int(openings) >= 0:
                 standing.breaker.hear(now + int(left) / _MILLISECONDS, int(openings))
+            elif standing.breaker.until is not None:
+                standing.breaker.close()
 
     async def _exchange_usage(self, rationed: list[Standing]) -> None:
         if not rationed:

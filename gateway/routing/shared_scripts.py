@@ -60,6 +60,16 @@ return told
 """
 )
 
+REST = (
+    _NOW
+    + """
+-- milliseconds of rest: no probe is granted before it is over, also to those who have not heard of it yet.
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], 'rest', string.format('%.0f', now + tonumber(ARGV[1])))
+redis.call('PEXPIRE', KEYS[1], tonumber(ARGV[1]) + 60000)
+"""
+)
+
 CLAIM = (
     _NOW
     + """
@@ -67,8 +77,11 @@ CLAIM = (
 local all = redis.call('HGETALL', KEYS[1])
 local under_way = 0
 for i = 1, #all, 2 do
-  if all[i] ~= 'successes' then
-    if tonumber(all[i + 1]) <= now then redis.call('HDEL', KEYS[1], all[i]) else under_way = under_way + 1 end
+  local over = tonumber(all[i + 1]) <= now
+  if all[i] == 'rest' then
+    if not over then return 0 end
+  elseif all[i] ~= 'successes' then
+    if over then redis.call('HDEL', KEYS[1], all[i]) else under_way = under_way + 1 end
   end
 end
 if under_way >= tonumber(ARGV[2]) then return 0 end

@@ -1,7 +1,7 @@
 """What is known of each target in this worker: kept over reloads as long as the target is the same.
 
 `Surroundings.standings` holds them. `snapshot()` tells of each target whether it rests, what is under way there, how
-much may be, and who waits; /metrics has it through `gauges()`, and whoever shows readiness may ask for it at any time.
+much may be, and who waits; /metrics has it through `gauges()`, and /health/ready what rests through `conditions()`.
 """
 
 import asyncio
@@ -125,6 +125,12 @@ class Standings:
         """Every target, as numbers."""
         now = asyncio.get_running_loop().time()
         return [standing.gauge(now) for standing in self._known.values()]
+
+    def conditions(self) -> Iterable[tuple[str, str]]:
+        """The targets that rest, and for how long, for /health/ready."""
+        for each in self.snapshot():
+            if each.resting:
+                yield f"{each.provider}/{each.model}", f"it failed and is left alone for {each.resting:.0f} s"
 
     def gauges(self) -> Iterable[tuple[str, tuple[str, ...], float]]:
         """The same for /metrics."""

@@ -167,6 +167,17 @@ def test_metrics_tell_of_cooldowns(start_gateway: StartGateway, upstream: Upstre
         assert told.sum(name, provider="scripted", model=good.name) == 0
 
 
+def test_readiness_tells_who_rests(start_gateway: StartGateway, upstream: Upstream) -> None:
+    sick, good = upstream.on(DOWN), *answering(upstream, 1)
+    gateway = start_gateway(models=models([sick, good], failures=1))
+    asked(gateway)
+    with RawClient(gateway.port) as client:
+        client.send(b"GET /health/ready HTTP/1.1\r\nhost: gateway\r\n\r\n")
+        told = client.answer()
+    assert (told.status, told.json["status"]) == (200, "degraded")
+    assert list(told.json["degraded"]) == [f"scripted/{sick.name}"]
+
+
 class TestShared:
     """Four workers and a second gateway, with one Redis."""
 

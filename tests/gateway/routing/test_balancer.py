@@ -1,14 +1,16 @@
 """Whom the balancer names, whom it lets in, and what it learns."""
 
 import asyncio
-from typing import Any
+import contextlib
+import gc
+from typing import Any, get_args
 
 import pytest
 
 from adapters.inference.contract import NoOptions, Target
 from adapters.wire.errors import Overloaded
 from adapters.wire.usage import Usage
-from config.routing import Concurrency, Cooldown, Deployment, Model
+from config.routing import Concurrency, Cooldown, Deployment, Model, Strategy
 from config.schema import Config, Provider
 from gateway.call import Attempt, Call
 from gateway.observe.counters import Counters
@@ -210,3 +212,31 @@ async def test_a_target_that_no_model_names_is_nobodys_business() -> None:
     assert house.balancer.enter(house.call(), stranger) is None
     house.balancer.leave(stranger, None)
     assert house.balancer.first_content_within(stranger, 0.95) is None
+
+
+@pytest.mark.parametrize("strategy", get_args(Strategy))
+async def test_calls_leave_no_garbage(strategy: str) -> None:
+    """Only reference counts free what a call needed, a place in the line and a refusal included."""
+    full = Concurrency(start=1, most=1, queue=1)
+    house = House(strategy=strategy, deployments=[on("one", concurrency=full), on("two", requests_per_minute=5)])
+
+    async def calls() -> None:
+        for _ in range(10):
+            house.order()
+            inside = await house.enter(0)
+            waiting = asyncio.ensure_future(house.enter(0))
+            await asyncio.sleep(0)
+            with contextlib.suppress(Overloaded):
+                await house.enter(0)
+            house.balancer.leave(inside, None)
+            house.balancer.leave(await waiting, None)
+            await house.attempt(1)
+
+    await calls()
+    gc.collect()
+    gc.disable()
+    try:
+        await calls()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
