@@ -2,7 +2,7 @@
 
 Two queues, each in the order of use (segmented LRU): an answer begins in the first and moves to the second when it is
 used again. What is never asked for twice, most of what a gateway sees, thus pushes out only its like
-(docs/decisions/0004-which-answers-stay.md). Every step takes the same time however much is kept.
+(docs/decisions/0014-which-answers-stay.md). Every step takes the same time however much is kept.
 """
 
 import time
