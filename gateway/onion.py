@@ -49,6 +49,7 @@ from gateway.state.records.contract import Records
 if TYPE_CHECKING:
     from gateway.routing.shared import Shared
     from gateway.state.redis import Redis
+    from gateway.state.replicas import Replicas
 
 log = logging.getLogger("isthmus.onion")
 
@@ -127,6 +128,8 @@ class Surroundings:
     """What other workers and replicas know of them; None without Redis."""
     limits: Desk = field(default_factory=Desk)
     """What callers have used."""
+    replicas: "Replicas | None" = None
+    """Which calls other workers and replicas have under way; None without Redis."""
     kept: Kept = field(default_factory=Kept)
     """Answers to give again."""
     ledger: Ledger | None = None
@@ -147,7 +150,7 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     running = Running()
     inside = Inside(around.count, running.enter, running.leave)
     if any(model.cache is not None and model.cache.single_flight for model in config.models.values()):
-        handler = SingleFlight(handler, around.counters)
+        handler = SingleFlight(handler, around.counters, around.count, around.replicas)
     handler = with_cache(handler, config, around.kept, around.redis, inside, around.counters)
     if limits_anybody(config, with_records=around.records is not None):
         around.limits.configure(config.limits)

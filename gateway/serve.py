@@ -37,6 +37,7 @@ from gateway.state.records.open import open_records
 if TYPE_CHECKING:
     from gateway.routing.shared import Shared
     from gateway.state.redis import Redis
+    from gateway.state.replicas import Replicas
 
 log = logging.getLogger("isthmus.serve")
 
@@ -76,6 +77,8 @@ async def _serve(worker: Worker) -> None:
     observed = Observation(config, counters, estimates, worker.run_dir, worker.index)
     sinks: tuple[Callable[[Call], None], ...] = (usage, *observed.sinks)
     redis = _redis(config, counters)
+    if redis is not None:
+        observed.health.checks.append(redis.conditions)
     books = Books(config, await _records(config), estimates, counters)
     around = Surroundings(
         worker.in_flight,
@@ -92,6 +95,7 @@ async def _serve(worker: Worker) -> None:
         *_standings(redis),
         ledger=books.ledger,
         limits=_desk(config, counters, redis),
+        replicas=_replicas(redis),
         keys=_keys(config, books.records, counters, observed.health),
     )
     live = Live(build(config, around), around)
@@ -161,6 +165,15 @@ def _desk(config: Config, counters: Counters, redis: "Redis | None") -> Desk:
 
         desk.share(RedisLimits(redis, desk.alarm.warn, config.limits.lease_seconds))
     return desk
+
+
+def _replicas(redis: "Redis | None") -> "Replicas | None":
+    """Which calls other workers and replicas have under way."""
+    if redis is None:
+        return None
+    from gateway.state.replicas import Replicas
+
+    return Replicas(redis)
 
 
 async def _records(config: Config) -> Records | None:

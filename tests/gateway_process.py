@@ -28,6 +28,7 @@ class GatewayProcess:
         self.printed: list[str] = []
         self.may_fault = False
         """Set by a test that gives it code which raises: tracebacks are right in its log."""
+        self._was_killed = False
         self._said = threading.Event()
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(self.config_file), *arguments]
         with self._log_file.open("wb") as log:
@@ -46,6 +47,8 @@ class GatewayProcess:
 
     def __exit__(self, *exception: object) -> None:
         """Stop it, unless the test did."""
+        if self._was_killed:
+            return
         try:
             if self.process.poll() is None:
                 self.terminate()
@@ -95,6 +98,12 @@ class GatewayProcess:
     def terminate(self) -> None:
         """Tell it to stop."""
         self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory runs out."""
+        self._was_killed = True
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def press_ctrl_c(self) -> None:
         """Do what a terminal does: every process of the foreground group gets the signal."""

@@ -1,21 +1,27 @@
 """Identical calls under way share one, on routes that say so. Inside the cache: what it knows never comes here."""
 
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from adapters.wire.errors import GatewayError
 from gateway.call import Call, Handler, Reply
 from gateway.fingerprint import fingerprint
 from gateway.observe.counters import Counters
-from gateway.state.flights import Flight, Key
+from gateway.state.flights import Airfield, Flight, Key
+from gateway.state.shared_stream import Count
+
+if TYPE_CHECKING:
+    from gateway.state.replicas import Replicas
 
 
 class SingleFlight:
     """Lets the first of identical calls through; the others are given what it is given."""
 
-    __slots__ = ("_counters", "_flights", "_handler")
+    __slots__ = ("_around", "_counters", "_flights", "_handler")
 
-    def __init__(self, handler: Handler, counters: Counters) -> None:
+    def __init__(self, handler: Handler, counters: Counters, count: Count, replicas: "Replicas | None" = None) -> None:
         self._handler = handler
+        self._around = Airfield(handler, count, replicas)
         self._counters = counters
         self._flights: dict[Key, Flight] = {}
 
@@ -40,7 +46,7 @@ class SingleFlight:
         return reply
 
     def _begin(self, key: Key, call: Call, *, is_second: bool = False) -> Flight:
-        flight = self._flights[key] = Flight(key, call, self._handler, self._landed, is_second=is_second)
+        flight = self._flights[key] = Flight(key, call, self._around, self._landed, is_second=is_second)
         return flight
 
     def _landed(self, flight: Flight) -> None:

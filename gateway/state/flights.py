@@ -5,13 +5,21 @@ One of them pays: the attempts are in its call, and go over to another's when it
 """
 
 import asyncio
-from collections.abc import Callable
+import hashlib
+from collections.abc import AsyncGenerator, Callable
 from copy import copy
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from adapters.wire.errors import GatewayError
 from gateway.call import Call, Handler, Reply
-from gateway.state.shared_stream import SharedStream
+from gateway.state.flight_records import End, Head, Piece, Record
+from gateway.state.shared_stream import Count, SharedStream
+
+if TYPE_CHECKING:
+    from gateway.state.publication import Publication
+    from gateway.state.replicas import Replicas
 
 _OWN_HEADERS = frozenset({b"x-request-id", b"x-isthmus-attempts"})
 """What an answer says to whoever asked for it alone."""
@@ -26,9 +34,12 @@ class Flight:
     """One call, and those who wait for its answer or read it."""
 
     __slots__ = (
+        "_around",
+        "_asking",
         "_calls",
         "_landed",
         "_payer",
+        "_publication",
         "_waiters",
         "answered",
         "error",
@@ -39,8 +50,11 @@ class Flight:
         "work",
     )
 
-    def __init__(self, key: Key, call: Call, handler: Handler, landed: Landing, *, is_second: bool = False) -> None:
+    def __init__(self, key: Key, call: Call, around: "Airfield", landed: Landing, *, is_second: bool = False) -> None:
         self.key = key
+        self._around = around
+        self._publication: Publication | None = None
+        self._asking: asyncio.Task[None] | None = None
         self.work = call.twin()
         self.is_second = is_second
         """Whether a follower began it because the first one failed."""
@@ -54,7 +68,7 @@ class Flight:
         self._waiters: list[asyncio.Future[None]] = []
         self._payer = call
         call.attempts = self.work.attempts
-        self.task = asyncio.get_running_loop().create_task(self._run(handler))
+        self.task = asyncio.get_running_loop().create_task(self._run())
 
     @property
     def followers(self) -> list[Call]:
@@ -80,6 +94,7 @@ class Flight:
                 raise
         pays = call is self._payer
         if pays:
+            call.cache = self.work.cache or call.cache
             call.target = self.work.target
             call.transcript = self.work.transcript if self._is_unary else call.transcript
         if self.error is not None:
@@ -92,7 +107,9 @@ class Flight:
     async def _leave(self, call: Call) -> None:
         """One waits no longer. With the last the call ends, and that is waited for: its attempts are over then."""
         self._forget(call)
-        if not self._calls:
+        if self._asking is not None:
+            await asyncio.wait((self._asking,))
+        if not self._is_needed:
             await asyncio.wait((self.task,))
 
     @property
@@ -104,7 +121,10 @@ class Flight:
             return
         self._calls.remove(call)
         if not self._calls:
-            self._abandon()
+            if self._publication is None or self._is_over:
+                self._abandon_unless_needed()
+            else:
+                self._asking = asyncio.get_running_loop().create_task(self._ask_whether_needed(self._publication))
         elif call is self._payer and not self._is_over:
             heir = self._payer = self._calls[0]
             heir.attempts, call.attempts = call.attempts, []
@@ -115,8 +135,21 @@ class Flight:
         answered = self.answered
         return answered is not None and (answered.stream is None or answered.stream.is_over)
 
-    def _abandon(self) -> None:
-        """Nobody waits any more."""
+    @property
+    def _is_needed(self) -> bool:
+        """Whether anybody waits, here or elsewhere."""
+        return bool(self._calls) or (self._publication is not None and self._publication.is_wanted)
+
+    async def _ask_whether_needed(self, publication: "Publication") -> None:
+        """Nobody waits here any more: the call goes on for those elsewhere."""
+        if not await publication.is_needed():
+            self._abandon_unless_needed()
+
+    def _abandon_unless_needed(self) -> None:
+        if self._is_needed or self._is_over:
+            return
+        if self._publication is not None:
+            self._publication.failed(asyncio.CancelledError())
         if not self.task.done():
             self._landed(self)
             self.task.cancel()
@@ -133,24 +166,77 @@ class Flight:
             return Reply(answered.status, headers, answered.body)
         return Reply(answered.status, headers, stream=answered.stream.reader(lambda: self._forget(call)))
 
-    async def _run(self, handler: Handler) -> None:
+    async def _ask(self) -> Reply:
+        """Ask the target, unless another replica does."""
+        replicas, handler = self._around.replicas, self._around.handler
+        if replicas is None:
+            return await handler(self.work)
+        digest = hashlib.sha256(repr(self.key).encode()).hexdigest()
         try:
-            reply = await handler(self.work)
+            found = await replicas.find(self.work, digest, is_second=self.is_second)
+        except GatewayError:
+            self.is_second = True  # those who wait have had their second try
+            raise
+        if isinstance(found, Reply):
+            self.work.cache = "joined"
+            return found
+        self._publication = found
+        if found is not None:
+            found.on_nobody(self._abandon_unless_needed)
+        return await handler(self.work)
+
+    async def _run(self) -> None:
+        try:
+            reply = await self._ask()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - raised by all who wait
             self.error = error.with_traceback(None) if isinstance(error, GatewayError) else error
+            if self._publication is not None:
+                self._publication.failed(error)
             self._landed(self)
         else:
-            answered = self.answered = Answered(reply)
+            self.answered = Answered(reply)
+            if reply.stream is not None:
+                self.answered.stream = SharedStream(reply.stream, self.work, self._around.count, self._end)
+            if self._publication is not None:
+                self._publication.answered(self._records)
             if reply.stream is None:
-                self._landed(self)
-            else:
-                answered.stream = SharedStream(reply.stream, self.work, self._end)
+                self._end()
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
     def _end(self) -> None:
+        """Nobody can join any more: it is over, or too long to be had from the beginning."""
         self._landed(self)
+        if self._publication is not None and self._is_over:
+            self._publication.finish()
+
+    async def _records(self) -> AsyncGenerator[Record, None]:
+        """The answer, as it is told elsewhere."""
+        answered = self.answered
+        assert answered is not None  # noqa: S101 - it is told where to find it once it is there
+        headers = [header for header in answered.headers if header[0] not in _OWN_HEADERS]
+        yield Head(answered.status, headers, answered.stream is not None)
+        if answered.stream is None:
+            yield Piece(answered.body)
+            yield End(b"", self.work.usage)
+            return
+        reader = answered.stream.reader(lambda: None).response
+        try:
+            while data := await reader.chunk():
+                yield Piece(data)
+            yield End(answered.stream.tail, answered.stream.usage)
+        finally:
+            reader.close()
+
+
+class Airfield(Struct, frozen=True):
+    """What all flights of a layer have in common."""
+
+    handler: Handler
+    count: Count
+    replicas: "Replicas | None"
+    """Where those of other workers and replicas are known; None without Redis."""
 
 
 class Answered:

@@ -69,10 +69,9 @@ class Redis:
         """Why the last command was not answered, in a word; None while all is well."""
         return self._nodes.trouble
 
-    @property
-    def timeout(self) -> float:
-        """Seconds that a command may take."""
-        return self._timeout
+    def conditions(self) -> list[tuple[str, str]]:
+        """The same for /health/ready."""
+        return [("redis", f"does not answer: {self.trouble}")] if self.trouble else []
 
     def key(self, *parts: str) -> str:
         """The name of a key: the configured prefix and these parts, joined by colons."""

@@ -6,9 +6,9 @@ and nothing is read that nobody waits for.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from copy import copy
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from adapters.wire.errors import GatewayError, ReadTooSlowly
 from adapters.wire.usage import Usage
@@ -16,6 +16,9 @@ from gateway.call import Call, Stream
 from gateway.sent import without_last_frame
 
 log = logging.getLogger("isthmus.flights")
+
+Count: TypeAlias = Callable[[Call], Awaitable[Usage]]
+"""Counts the usage that a client asked for and the provider did not tell."""
 
 _KEPT_MAX = 1_048_576
 """Bytes: a longer stream is not kept from its beginning, and whoever is so far behind is left behind."""
@@ -25,6 +28,7 @@ class SharedStream:
     """What was sent so far, and where the rest comes from."""
 
     __slots__ = (
+        "_count",
         "_counted",
         "_dropped",
         "_ended",
@@ -39,11 +43,11 @@ class SharedStream:
         "is_open",
         "stream",
         "tail",
-        "told",
     )
 
-    def __init__(self, stream: Stream, work: Call, ended: Callable[[], None]) -> None:
+    def __init__(self, stream: Stream, work: Call, count: Count, ended: Callable[[], None]) -> None:
         self.stream = stream
+        self._count = count
         self._work = work
         self._ended: Callable[[], None] | None = ended
         self._frames: list[bytes] = []
@@ -59,10 +63,8 @@ class SharedStream:
         """The target has said everything."""
         self.fault: GatewayError | None = None
         """What it ended with instead."""
-        self.tail: bytes | None = None
+        self.tail = b""
         """What is sent last, once that is known."""
-        self.told: GatewayError | None = None
-        """The fault that the tail tells."""
         self._add(stream.first)
 
     @property
@@ -110,15 +112,6 @@ class SharedStream:
         self._waiters.append(waiter)
         await waiter
 
-    def close(self, counted: Usage | None) -> bytes:
-        """What is sent last. Who comes first says what the usage is."""
-        if self.tail is None:
-            decoder = self.stream.decoder
-            self._counted = counted
-            self.tail = decoder.close(counted)
-            self.told = decoder.error
-        return self.tail
-
     def forget(self, reader: "Reader") -> None:
         """One reads no more."""
         self._readers.remove(reader)
@@ -127,7 +120,9 @@ class SharedStream:
         """Nobody reads it any more: the target is left at once."""
         if self._pulling is not None:
             self._pulling.cancel()
-        self.stream.end(asyncio.get_running_loop().time(), cancelled=not self.is_over)
+        if not self.is_over:
+            self.stream.end(asyncio.get_running_loop().time(), cancelled=True)
+            self.fault = GatewayError("Nobody waits for this answer any more.")
         self._tell_end()
 
     async def _pull(self) -> None:
@@ -156,15 +151,16 @@ class SharedStream:
             await self._finish()
 
     async def _finish(self) -> None:
-        """The target has said everything: its last frames are known, unless usage has to be counted for them."""
+        """The target has said everything, but for what is owed."""
         decoder = self.stream.decoder
-        if not decoder.owes_usage:
-            tail = decoder.close(None)
-            if decoder.error is not None:
-                self._add(tail)
-                await self._go_on(decoder.error)
-                return
-            self.tail = tail
+        if decoder.owes_usage:
+            self._counted = await self._count(self._work)
+        tail = decoder.close(self._counted)
+        if decoder.error is not None:
+            self._add(tail)
+            await self._go_on(decoder.error)
+            return
+        self.tail = tail
         self.at_end = True
         self.stream.end(asyncio.get_running_loop().time())
         self._tell_end()
@@ -187,8 +183,10 @@ class SharedStream:
         self._tell_end()
 
     def _tell_end(self) -> None:
-        """Nobody can come any more: whoever holds this stream need not be held by it."""
-        ended, self._ended = self._ended, None
+        """Nobody can come any more. Over, it holds nobody who holds it."""
+        ended = self._ended
+        if self.is_over:
+            self._ended = None
         if ended is not None:
             ended()
 
@@ -201,8 +199,9 @@ class SharedStream:
         self._frames.append(ready)
         self._size += len(ready)
         if self._size > _KEPT_MAX:
-            self.is_open = False
-            self._tell_end()
+            if self.is_open:
+                self.is_open = False
+                self._tell_end()
             self._trim()
         else:
             self._work.transcript.append(ready)
@@ -270,13 +269,13 @@ class Told:
 
     @property
     def error(self) -> GatewayError | None:
-        """Set when the last frames tell a fault; every other one is raised where the frames come from."""
-        return self._shared.told
+        """Faults are raised where the frames come from."""
+        return None
 
     @property
     def owes_usage(self) -> bool:
-        """Whether the usage has to be counted still."""
-        return self._shared.tail is None and self._shared.stream.decoder.owes_usage
+        """It is counted before the end is told."""
+        return False
 
     def feed(self, data: bytes) -> bytes:
         """The frames as they are."""
@@ -284,4 +283,4 @@ class Told:
 
     def close(self, counted: Usage | None = None) -> bytes:
         """What is sent last."""
-        return self._shared.close(counted)
+        return self._shared.tail
