@@ -37,13 +37,15 @@ def cost_of(usage: Usage, prices: Prices) -> int:
 
 def dearest(prices: Prices, prompt: int, completion: int, *, searches: int = 0, audio: bool = True) -> int:
     """What so many tokens and searches cost at most, whatever their classes. `audio`: some may be sound."""
-    read = [prices.prompt, prices.cached, prices.cache_write, prices.prompt_audio if audio else None]
-    written = [prices.completion, prices.completion_audio if audio else None]
-    if prices.long is not None and prompt > prices.long.over:
-        read += [prices.long.prompt, prices.long.cached, prices.long.cache_write]
-        written.append(prices.long.completion)
-    tokens = _rounded(prompt * max(filter(None, read), default=0) + completion * max(filter(None, written), default=0))
-    return max(tokens, _rounded(searches * (prices.search or 0)))
+    read = max(prices.prompt, prices.cached or 0, prices.cache_write or 0)
+    written = prices.completion
+    if audio:
+        read, written = max(read, prices.prompt_audio or 0), max(written, prices.completion_audio or 0)
+    if (long := prices.long) is not None and prompt > long.over:
+        read = max(read, long.prompt, long.cached or 0, long.cache_write or 0)
+        written = max(written, long.completion)
+    tokens = _rounded(prompt * read + completion * written)
+    return max(tokens, _rounded(searches * prices.search)) if searches and prices.search else tokens
 
 
 def nano_dollars(usd: float) -> int:

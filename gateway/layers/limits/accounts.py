@@ -23,13 +23,18 @@ _WINDOWS: Final = (
 class Account:
     """The buckets of one caller and model."""
 
-    __slots__ = ("buckets", "counts_tokens", "spends", "warns")
+    __slots__ = ("buckets", "counts_tokens", "groups", "spends", "warns")
 
     def __init__(self, buckets: tuple[Bucket, ...]) -> None:
         self.buckets = buckets
         measures = {bucket.measure for bucket in buckets}
         self.spends = Measure.MONEY in measures
         self.counts_tokens = Measure.TOKENS in measures
+        self.groups = tuple(
+            tuple(index for index, bucket in enumerate(buckets) if bucket.measure is measure)
+            for measure in (Measure.REQUESTS, Measure.TOKENS)
+        )
+        """Where the limits of requests are, and those of tokens."""
         self.warns = tuple(index for index, bucket in enumerate(buckets) if bucket.warn)
         """Where a soft end is."""
 

@@ -28,13 +28,14 @@ _MEDIA: Final = tuple(
 )
 _ESCAPED_LETTER: Final = b"\\u00"
 """A word may be written so, and only then has this in it."""
-_OBJECTS: Final = frozenset(
+_KNOWN: Final = frozenset(
     {
+        *("model", "messages", "stream", "max_tokens", "max_completion_tokens", "temperature", "top_p", "tools", "n"),
         *("response_format", "stream_options", "metadata", "logit_bias", "prediction", "audio", "reasoning"),
         *("thinking", "tool_choice", "function_call", "web_search_options", "chat_template_kwargs"),
     }
 )
-"""Fields that are objects and can't hold another bound of the answer; any other may be for one dialect alone."""
+"""Fields that can't hold another bound of the answer; any other that is an object may be for one dialect alone."""
 _SCANNED_MAX: Final = 262_144
 """Bytes of messages that are looked through for parts. Larger ones are taken for as many as they could hold."""
 _PART_BYTES: Final = 16
@@ -103,8 +104,8 @@ def _asked(body: Body) -> int | None:
     said = [_read(fields[name]) for name in ("max_completion_tokens", "max_tokens") if name in fields]
     if not said or None in said:
         return None
-    for name, value in fields.items():
-        if name not in _OBJECTS and memoryview(value)[0] == _OBJECT:
+    for name in fields.keys() - _KNOWN:
+        if memoryview(fields[name])[0] == _OBJECT:
             return None
     return max(filter(None, said), default=0)
 

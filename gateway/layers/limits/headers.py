@@ -4,6 +4,7 @@ https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from gateway.cost import dollars
@@ -14,44 +15,50 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 _UPSTREAM: Final = b"x-ratelimit-"
 _RENAMED: Final = b"x-isthmus-upstream-ratelimit-"
-_NAMES: Final[dict[Measure, tuple[bytes, bytes, bytes]]] = {
-    measure: (
-        b"x-ratelimit-limit-" + word,
-        b"x-ratelimit-remaining-" + word,
-        b"x-ratelimit-reset-" + word,
-    )
-    for measure, word in ((Measure.REQUESTS, b"requests"), (Measure.TOKENS, b"tokens"))
-}
+_NAMES: Final = tuple(
+    (b"x-ratelimit-limit-" + word, b"x-ratelimit-remaining-" + word, b"x-ratelimit-reset-" + word)
+    for word in (b"requests", b"tokens")
+)
+"""By measure."""
 
 
-def renamed(headers: Iterable[Header]) -> list[Header]:
+def renamed(headers: Sequence[Header]) -> Sequence[Header]:
     """The headers of an answer, with what the provider says of its own limits under other names."""
+    for name, _ in headers:
+        if name.startswith(_UPSTREAM):
+            break
+    else:
+        return headers
     return [
         (_RENAMED + header[0][len(_UPSTREAM) :], header[1]) if header[0].startswith(_UPSTREAM) else header
         for header in headers
     ]
 
 
-def standing(lease: Lease) -> list[Header]:
-    """What is left after this call."""
-    tightest: dict[Measure, tuple[int, Bucket]] = {}
-    for bucket, used in zip(lease.buckets, lease.used, strict=True):
-        measure = bucket.measure
-        if measure in _NAMES:
-            left = bucket.most - used
-            known = tightest.get(measure)
-            if known is None or left < known[0]:
-                tightest[measure] = (left, bucket)
+def standing(lease: Lease, groups: Sequence[Sequence[int]]) -> list[Header]:
+    """What is left after this call. `groups` are the indices of the lease's buckets by measure."""
+    buckets, used, now = lease.buckets, lease.used, lease.now
     headers: list[Header] = []
-    for measure, (left, bucket) in tightest.items():
-        headers += _told(measure, bucket, left, lease.now)
+    for names, group in zip(_NAMES, groups, strict=True):
+        if not group:
+            continue
+        tightest = group[0] if len(group) == 1 else min(group, key=lambda index: buckets[index].most - used[index])
+        bucket = buckets[tightest]
+        left = bucket.most - used[tightest]
+        width = bucket.width
+        reset = (now // width + 1 + bucket.slots) * width - now
+        headers += (
+            (names[0], b"%d" % bucket.most),
+            (names[1], b"%d" % left if left > 0 else b"0"),
+            (names[2], _written(-(-reset // 1_000))),
+        )
     return headers
 
 
 def standing_refused(refusal: Refusal) -> tuple[Header, ...]:
     """The same of the limit that a call was refused for."""
     bucket = refusal.bucket
-    if bucket.measure not in _NAMES:
+    if bucket.measure > Measure.TOKENS:
         return ()
     names = _NAMES[bucket.measure]
     reset = bucket.width * (bucket.slots + 1) if refusal.used else 0
@@ -74,12 +81,6 @@ def printable(text: str) -> bytes:
     return bytes(byte if 32 <= byte < 127 else 63 for byte in text.encode())
 
 
-def _told(measure: Measure, bucket: Bucket, left: int, now: int) -> tuple[Header, Header, Header]:
-    names = _NAMES[measure]
-    width = bucket.width
-    reset = (now // width + 1 + bucket.slots) * width - now
-    return (
-        (names[0], b"%d" % bucket.most),
-        (names[1], b"%d" % (left if left > 0 else 0)),
-        (names[2], duration(reset).encode()),
-    )
+@lru_cache(maxsize=4_096)
+def _written(seconds: int) -> bytes:
+    return duration(seconds * 1_000).encode()

@@ -57,15 +57,14 @@ class Limits:
             answer = await store.reserve(account.buckets, amounts)
         if isinstance(answer, Refusal):
             raise self._refuse(answer)
-        call.on_close.append(Settlement(store, answer, self._estimates, self._counters))
+        call.on_close.append(Settlement(store, answer, account.spends, self._estimates, self._counters))
         headers = self._headers(account, answer)
         try:
             reply = await self._handler(call)
         except GatewayError as error:
             error.headers = (*renamed(error.headers), *headers)
             raise
-        reply.headers = renamed(reply.headers)
-        reply.headers += headers
+        reply.headers = [*renamed(reply.headers), *headers]
         if account.spends and reply.stream is None:
             reply.headers.append((_COST, _cost(call)))
         return reply
@@ -117,7 +116,7 @@ class Limits:
         return refused(refusal, standing_refused(refusal))
 
     def _headers(self, account: Account, lease: Lease) -> list[Header]:
-        headers = standing(lease)
+        headers = standing(lease, account.groups)
         if account.warns and (said := warning(lease.buckets, lease.spent, account.warns)):
             headers.append((_WARNING, printable(said)))
         return headers

@@ -23,11 +23,23 @@ class Settlement:
     Where nobody can say what an attempt used, it has used what was reserved: a budget errs on its own side.
     """
 
-    __slots__ = ("_cost", "_counters", "_estimates", "_lease", "_owed", "_running", "_store", "_tokens", "_unknown")
+    __slots__ = (
+        "_cost",
+        "_counters",
+        "_estimates",
+        "_lease",
+        "_owed",
+        "_running",
+        "_spends",
+        "_store",
+        "_tokens",
+        "_unknown",
+    )
 
-    def __init__(self, store: LimitStore, lease: Lease, estimates: Estimates, counters: Counters) -> None:
+    def __init__(self, store: LimitStore, lease: Lease, spends: bool, estimates: Estimates, counters: Counters) -> None:
         self._store = store
         self._lease = lease
+        self._spends = spends
         self._estimates = estimates
         self._counters = counters
         self._tokens = 0
@@ -46,7 +58,7 @@ class Settlement:
             else:
                 self._running.append(attempt)
         if (owed := self._owed) is not None:
-            prices = prices_of(call.route, owed.target)
+            prices = self._prices(call.route, owed.target)
             self._estimates.then(call, lambda usage: self._counted(usage, prices))
         if self._owed is None and not self._running:
             self._settle()
@@ -71,7 +83,10 @@ class Settlement:
                 return
             written = call.usage.completion_tokens if attempt.first and attempt.status != _LEFT else 0
             usage = Usage(call.usage.prompt_tokens, written, estimated=True)
-        self._add(usage, prices_of(call.route, attempt.target))
+        self._add(usage, self._prices(call.route, attempt.target))
+
+    def _prices(self, route: Route | None, target: Target) -> Prices | None:
+        return prices_of(route, target) if self._spends else None
 
     def _add(self, usage: Usage, prices: Prices | None) -> None:
         self._tokens += usage.prompt_tokens + usage.completion_tokens
@@ -93,7 +108,7 @@ class Settlement:
             if not attempt.ended:
                 self._running.append(attempt)
             elif attempt.usage is not None:
-                self._add(attempt.usage, prices_of(call.route, attempt.target))
+                self._add(attempt.usage, self._prices(call.route, attempt.target))
             elif not did_nothing(attempt, call):
                 self._unknown = True
         if self._running:
@@ -119,7 +134,8 @@ def did_nothing(attempt: Attempt, call: Call) -> bool:
 def prices_of(route: Route | None, target: Target) -> Prices | None:
     """What a target's tokens cost; None where nobody knows."""
     if route is not None:
-        for known, facts in zip(route.targets, route.facts, strict=True):
+        for index, known in enumerate(route.targets):
             if known is target:
+                facts = route.facts[index]
                 return facts.prices if facts is not None else None
     return None

@@ -19,12 +19,13 @@ def milliseconds() -> int:
 class Window:
     """Counts over a time that moves on with the clock, by slots of it in a ring."""
 
-    __slots__ = ("_last", "_ring", "_total", "spent")
+    __slots__ = ("_last", "_ring", "spent", "used")
 
     def __init__(self, bucket: Bucket) -> None:
         self._ring = [0] * (bucket.slots + 1)
         self._last = 0
-        self._total = 0
+        self.used = 0
+        """What counts at present."""
         self.spent = 0
 
     def wait(self, bucket: Bucket, asked: int, now: int) -> int:
@@ -32,27 +33,23 @@ class Window:
         slot = now // bucket.width
         if slot > self._last:
             self._move(slot)
-        over = self._total + asked - bucket.most
+        over = self.used + asked - bucket.most
         if over <= 0:
             return 0
         return self._until_freed(over, bucket.width, now) if asked <= bucket.most else NEVER
 
     def add(self, asked: int) -> int:
         """Count something; gives where."""
-        self._ring[self._last % len(self._ring)] += asked
-        self._total += asked
-        return self._last
-
-    @property
-    def used(self) -> int:
-        """What counts at present."""
-        return self._total
+        last, ring = self._last, self._ring
+        ring[last % len(ring)] += asked
+        self.used += asked
+        return last
 
     def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
         """Put what was used in the place of what was reserved there."""
         if place > self._last - len(self._ring):
             self._ring[place % len(self._ring)] += used - reserved
-            self._total += used - reserved
+            self.used += used - reserved
 
     def is_idle(self, bucket: Bucket, now: int) -> bool:
         """Whether nothing is lost with it."""
@@ -60,9 +57,9 @@ class Window:
 
     def _move(self, slot: int) -> None:
         ring = self._ring
-        if self._total:
+        if self.used:
             for old in range(max(self._last + 1, slot - len(ring) + 1), slot + 1):
-                self._total -= ring[old % len(ring)]
+                self.used -= ring[old % len(ring)]
                 ring[old % len(ring)] = 0
         self._last = slot
 
@@ -182,9 +179,11 @@ class MemoryLimits:
         if refusal is not None:
             self._mark(refusal)
             return refusal
-        places = [state.add(amounts[bucket.measure]) for bucket, state in zip(buckets, states, strict=True)]
-        used = [state.used for state in states]
-        spent = [state.spent for state in states]
+        places, used, spent = [], [], []
+        for bucket, state in zip(buckets, states, strict=True):
+            places.append(state.add(amounts[bucket.measure]))
+            used.append(state.used)
+            spent.append(state.spent)
         return Lease(next(self._count), buckets, amounts, used, spent, now, places)
 
     def release(self, lease: Lease) -> None:
