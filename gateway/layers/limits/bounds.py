@@ -43,6 +43,7 @@ _OBJECT, _LIST = b"{["
 _PASSAGE_BYTES: Final = 500
 _PASSAGES: Final = 100
 """A rerank search has so many passages; a document is cut into passages of 500 tokens."""
+_ASKED: Final = ("max_completion_tokens", "max_tokens")
 _number = msgspec.json.Decoder(int, strict=False)
 _list = msgspec.json.Decoder(list[Raw])
 
@@ -101,13 +102,19 @@ def billed_attempts(call: Call) -> int:
 def _asked(body: Body) -> int | None:
     """The longest answer that the client asks for; None where its request may say so in another place, or nowhere."""
     fields = body.fields
-    said = [_read(fields[name]) for name in ("max_completion_tokens", "max_tokens") if name in fields]
-    if not said or None in said:
+    most = -1
+    for name in _ASKED:
+        if name in fields:
+            said = _read(fields[name])
+            if said is None:
+                return None
+            most = max(most, said)
+    if most < 0:
         return None
     for name in fields.keys() - _KNOWN:
         if memoryview(fields[name])[0] == _OBJECT:
             return None
-    return max(filter(None, said), default=0)
+    return most
 
 
 def _choices(body: Body) -> int:

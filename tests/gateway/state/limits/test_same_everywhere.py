@@ -45,7 +45,8 @@ Wait = st.one_of(
 )
 Reserve = st.tuples(st.just("reserve"), st.sets(st.sampled_from(range(len(BUCKETS))), min_size=1), Amount, Amount)
 Settle = st.tuples(st.just("settle"), st.integers(0, 50), st.floats(0, 1), st.floats(0, 1))
-Operations = st.lists(st.one_of(Reserve, Reserve, Settle, st.tuples(st.just("wait"), Wait)), max_size=40)
+Release = st.tuples(st.just("release"), st.integers(0, 50))
+Operations = st.lists(st.one_of(Reserve, Reserve, Settle, Release, st.tuples(st.just("wait"), Wait)), max_size=40)
 
 
 @dataclass
@@ -112,6 +113,13 @@ async def run(operations: list[tuple[object, ...]], server: RedisServer) -> None
                     kept = Kept(clock.now, buckets, amounts)
                     onlooker.calls.append(kept)
                     open_leases.append((here, there, kept))
+                case ("release", int(index)) if open_leases:
+                    here, there, kept = open_leases[index % len(open_leases)]
+                    if not kept.over:
+                        memory.release(here)
+                        shared.release(there)
+                        await settled(shared)
+                        kept.amounts = (*kept.amounts[:2], 0, kept.amounts[3])
                 case ("settle", int(index), float(of_tokens), float(of_money)) if open_leases:
                     here, there, kept = open_leases[index % len(open_leases)]
                     used = (1, int(kept.amounts[1] * of_tokens), 0, int(kept.amounts[3] * of_money))
@@ -119,7 +127,7 @@ async def run(operations: list[tuple[object, ...]], server: RedisServer) -> None
                     shared.settle(there, used)
                     await settled(shared)
                     if not kept.over:
-                        kept.amounts, kept.over = (1, used[1], 1, used[3]), True
+                        kept.amounts, kept.over = (1, used[1], 0, used[3]), True
             onlooker.check(clock.now)
         assert heard[0] == heard[1]
     finally:
