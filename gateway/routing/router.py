@@ -68,7 +68,7 @@ class Router:
             balance.leave(target, _telling(attempts, before))
             raise
         if (stream := reply.stream) is None:
-            balance.leave(target, _telling(attempts, before))
+            balance.leave(target, attempts[-1] if len(attempts) == before + 1 else _telling(attempts, before))
         else:
             stream.leave = balance.leave
         return reply
