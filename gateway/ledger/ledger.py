@@ -13,7 +13,7 @@ from gateway.call import Attempt, Call, new_attempt_id
 from gateway.cost import cost_of
 from gateway.ledger.journal import Journal
 from gateway.ledger.kinds import BEGUN, ENDED, PENDING, USED
-from gateway.ledger.row import UNKNOWN_USE, answered, begun, ended, ended_without_attempt, used
+from gateway.ledger.row import UNKNOWN_USE, answered, begun, ended, ended_and_used, ended_without_attempt, used
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
 
@@ -83,42 +83,35 @@ class Ledger:
         if self._lost and attempt.id in self._lost:
             self._lost.discard(attempt.id)
             return
-        outcome = ended(call, attempt)
-        usage = attempt.usage
+        usage = attempt.usage or self._usage_of_one_left(call, attempt)
         if usage is not None:
-            use = self._use(usage, call, attempt)
-        elif _did_no_work(attempt):
-            use = _FREE
-        elif attempt is not _serving(call.attempts):
-            use = self._use_of_one_left(call, attempt)
-        elif self._estimates.owed(call):
-            self._write(PENDING + attempt.id + outcome)
+            prices, provider = _priced(call, attempt)
+            cost, version = self._cost(usage, prices, provider)
+            self._write(ENDED + attempt.id + ended_and_used(call, attempt, usage, cost, version))
+        elif attempt is _serving(call.attempts) and self._estimates.owed(call):
+            self._write(PENDING + attempt.id + ended(call, attempt))
             self._estimates.then(call, partial(self._counted, attempt.id, *_priced(call, attempt)))
-            return
         else:
-            use = UNKNOWN_USE
-        self._write(b"%b%b%b,%b" % (ENDED, attempt.id, outcome[:-1], use[1:]))
+            use = _FREE if _did_no_work(attempt) else UNKNOWN_USE
+            self._write(b"%b%b%b,%b" % (ENDED, attempt.id, ended(call, attempt)[:-1], use[1:]))
 
-    def _use_of_one_left(self, call: Call, attempt: Attempt) -> bytes:
+    def _usage_of_one_left(self, call: Call, attempt: Attempt) -> Usage | None:
         """Of an attempt that another one of its call overtook: the target has read the prompt, and may have written."""
-        if attempt.status != _CLIENT_LEFT or call.usage is None:
-            return UNKNOWN_USE
-        return self._use(Usage(prompt_tokens=call.usage.prompt_tokens, estimated=True), call, attempt)
+        if call.usage is None or attempt.status != _CLIENT_LEFT or attempt is _serving(call.attempts):
+            return None
+        return Usage(prompt_tokens=call.usage.prompt_tokens, estimated=True)
 
-    def _use(self, usage: Usage, call: Call, attempt: Attempt) -> bytes:
-        prices, provider = _priced(call, attempt)
-        return self._costed(usage, prices, provider)
-
-    def _costed(self, usage: Usage, prices: Prices | None, provider: str) -> bytes:
+    def _cost(self, usage: Usage, prices: Prices | None, provider: str) -> tuple[int | None, str | None]:
         if prices is None:
             self._counters.add("unknown_price", provider)
-            return used(usage, None, None)
-        return used(usage, cost_of(usage, prices), prices.version)
+            return None, None
+        return cost_of(usage, prices), prices.version
 
     def _counted(self, id: bytes, prices: Prices | None, provider: str, usage: Usage) -> None:
         """The tokens of an attempt that is over have been counted."""
         known = usage.prompt_tokens or usage.completion_tokens
-        self._write(USED + id + (self._costed(usage, prices, provider) if known else UNKNOWN_USE))
+        use = used(usage, *self._cost(usage, prices, provider)) if known else UNKNOWN_USE
+        self._write(USED + id + use)
 
     def _answered(self, call: Call) -> None:
         """A call without an attempt: begun and ended at once."""

@@ -10,6 +10,7 @@ import msgspec
 from adapters.wire.usage import Usage
 from gateway.call import Attempt, Call
 from gateway.ledger.finish import finish_reason
+from gateway.state.records.contract import Records
 
 BEGUN = (
     *("request_id", "began", "key_name", "owner", "team", "organisation", "model", "route", "provider"),
@@ -91,6 +92,32 @@ def ended(call: Call, attempt: Attempt) -> bytes:
     )
 
 
+def ended_and_used(call: Call, attempt: Attempt, usage: Usage, cost: int | None, price_version: str | None) -> bytes:
+    """`ended` and `used` at once, because nearly every attempt ends so."""
+    began, first = attempt.began, attempt.first
+    return _encode(
+        (
+            call.cache,
+            attempt.status,
+            attempt.error and attempt.error[:_WORD_MAX],
+            finish_reason(call, attempt),
+            int((attempt.ended - began) * _MICROSECONDS),
+            int((first - began) * _MICROSECONDS) if first else None,
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.cached_tokens,
+            usage.reasoning_tokens,
+            usage.cache_write_tokens,
+            usage.prompt_audio_tokens,
+            usage.completion_audio_tokens,
+            usage.searches,
+            1 if usage.estimated else 0,
+            cost,
+            price_version,
+        )
+    )
+
+
 def ended_without_attempt(call: Call, seconds: float) -> bytes:
     """What is known of a call that was answered without one."""
     return _encode((call.cache, call.status, call.error, None, int(seconds * _MICROSECONDS), None))
@@ -138,9 +165,16 @@ def _expression(index: int, name: str) -> str:
     return f"CAST(value ->> {index} AS {'BIGINT' if name in NUMBERS else 'TEXT'})"
 
 
-INSERT = (
+_INSERT = (
     f"INSERT INTO attempts ({', '.join(COLUMNS)}) "  # noqa: S608 - of the names above
     f"SELECT key, {', '.join(_expression(index, name) for index, name in enumerate(COLUMNS[1:]))} "
-    "FROM json_each($1) WHERE TRUE ON CONFLICT (attempt_id) DO NOTHING"
+    "FROM {}($1) WHERE TRUE ON CONFLICT (attempt_id) DO NOTHING"
 )
-"""Takes a batch; both databases read it. A row that is there already stays as it is."""
+
+
+async def insert(records: Records, rows: dict[bytes, bytes]) -> int:
+    """Write rows by attempt, in one transaction; one that is there already stays as it is.
+
+    Give how many were not there. Raises RecordsUnavailable.
+    """
+    return await records.execute(_INSERT.format(records.json_each), batch(rows))

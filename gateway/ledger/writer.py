@@ -16,7 +16,7 @@ from gateway.ledger.journal import Tail
 from gateway.ledger.kinds import CARRIED, CARRIED_PENDING
 from gateway.ledger.ledger import Ledger
 from gateway.ledger.retention import Retention
-from gateway.ledger.row import INSERT, batch
+from gateway.ledger.row import insert
 from gateway.observe.counters import Counters
 from gateway.state.records.contract import Records, RecordsUnavailable
 
@@ -115,12 +115,12 @@ class Writer:
                 row = self._join.add(record, segment)
                 if row is not None:
                     self._rows[record.id] = row
-        return len(records) == _RECORDS_AT_ONCE
+        return bool(records)
 
     async def _insert(self, rows: dict[bytes, bytes]) -> int:
         """Write rows in one transaction; give how many were not there. Raises RecordsUnavailable."""
         began = time.monotonic()
-        written = await self._records.execute(INSERT, batch(rows))
+        written = await insert(self._records, rows)
         self._counters.add("ledger_rows", amount=written)
         self._counters.add("ledger_write_seconds", amount=time.monotonic() - began)
         return written

@@ -34,6 +34,8 @@ class Records(Protocol):
 
     fault: str | None
     """Why the last verb failed; None where it did not."""
+    json_each: str
+    """The function that makes rows of a JSON object: PostgreSQL's quick one has another name."""
 
     async def start(self) -> None:
         """Reach the database, so that whoever starts the gateway learns at once what is wrong."""

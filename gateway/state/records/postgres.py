@@ -32,6 +32,8 @@ _LOCK = 0x697374686D7573
 class PostgresRecords:
     """A database by its URL; it may be down at any time, and is used again once it is back."""
 
+    json_each = "jsonb_each"
+
     def __init__(self, url: str) -> None:
         self.fault: str | None = None
         self._url = url

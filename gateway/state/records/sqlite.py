@@ -31,6 +31,8 @@ _READERS = 2
 class SqliteRecords:
     """A file; one thread writes to it, and others read, so that a long query delays no write."""
 
+    json_each = "json_each"
+
     def __init__(self, path: Path) -> None:
         self.fault: str | None = None
         self._path = path

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.ledger.row import COLUMNS, INSERT, batch
+from gateway.ledger.row import COLUMNS, insert
 from gateway.state.records.contract import Records
 
 _numbers = itertools.count()
@@ -54,4 +54,4 @@ def a_row(second: float = 0, **columns: Any) -> dict[str, Any]:
 async def write(records: Records, *rows: dict[str, Any]) -> int:
     """Insert rows as the ledger does; give how many were not there."""
     pieces = {row["attempt_id"].encode(): msgspec.json.encode([row[name] for name in COLUMNS[1:]]) for row in rows}
-    return await records.execute(INSERT, batch(pieces))
+    return await insert(records, pieces)
