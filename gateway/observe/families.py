@@ -112,6 +112,7 @@ EVENTS = (
     Family("cache", "counter", ("result",), "What the cache did."),
     Family("cache_items", "counter", ("result",), "Inputs of embeddings, by what the cache said of each."),
     Family("cache_refresh_failures", "counter", (), "Stale answers that could not be made anew."),
+    Family("cache_similarity_failures", "counter", (), "Questions that could not be embedded to find one like them."),
     Family("cache_store_errors", "counter", ("kind",), "Answers that the shared cache did not give or take."),
     Family(
         "single_flight", "counter", ("event",), "Calls that shared another's attempt, and those that took one over."
@@ -141,6 +142,7 @@ EVENTS = (
 GAUGES = (
     Family("workers", "gauge", (), "Workers that are alive."),
     Family("requests_in_flight", "gauge", (), "Requests in progress."),
+    Family("cache_bytes", "gauge", (), "Answers in the workers' memory, with all that is around them."),
     Family("held_bytes", "gauge", (), "Request bodies of requests in progress."),
     Family("client_connections", "gauge", (), "Open connections of clients."),
     Family("upstream_connections", "gauge", ("provider",), "Open connections to providers."),

@@ -28,6 +28,7 @@ class Holdings:
         onion = self._live.onion
         yield "requests_in_flight", (), onion.running.count
         yield "held_bytes", (), self._bodies.held
+        yield "cache_bytes", (), self._live.around.kept.answers.size
         yield "client_connections", (), self._listener.connections
         yield "memory_bytes", (), resident_bytes()
         for name, provider in onion.providers.items():

@@ -18,6 +18,8 @@ from gateway.observe.log import Fields
 log = logging.getLogger("isthmus.usage")
 
 _TELL_SECONDS = 60
+_UNUSED = frozenset({"hit", "stale", "joined"})
+"""What the cache says of calls whose answer was made for another one: its tokens were counted there."""
 _NO_TARGET = "(none)"
 _TOTALS_MAX = 1_024
 """Clients may name any number of models of a provider: with so many, the lines are told sooner."""
@@ -65,7 +67,8 @@ class UsageTotals:
         if call.error is not None:
             total.failed += 1
         if call.usage is not None:
-            total.add(call.usage)
+            if call.cache not in _UNUSED:
+                total.add(call.usage)
         elif self._estimates.owed(call):
             self._estimates.then(call, lambda usage: self._total(line).add(usage))
 

@@ -196,3 +196,15 @@ async def test_any_number_of_models_takes_bounded_room(lines: Any, estimates: Es
     await estimates.close()
     usages.tell()
     assert sum(line["requests"] for line in lines()) == 3_000
+
+
+@pytest.mark.parametrize(("cache", "tokens"), [("hit", 0), ("stale", 0), ("joined", 0), ("miss", 3), ("bypass", 3)])
+async def test_tokens_of_an_answer_that_was_made_for_another_call_are_not_counted_again(
+    cache: str, tokens: int
+) -> None:
+    totals = UsageTotals(Estimates(Counter()))
+    call = a_call()
+    call.usage, call.cache = Usage(prompt_tokens=3), cache
+    totals(call)
+    assert [(total.requests, total.prompt_tokens) for total in totals.totals.values()] == [(1, tokens)]
+    totals.tell()
