@@ -73,6 +73,7 @@ class Mirroring:
             copied.ended = loop.time()
             for sink in self._sinks:
                 sink(copied)
+            copied.close()
         self._compare(call, said, copied, told)
 
     async def _answer(self, copied: Call, route: Route) -> Sent:
