@@ -114,10 +114,6 @@ class Standings:
             self._known.setdefault(key, known)
         return self._known
 
-    def find(self, target: Target) -> Standing | None:
-        """That of a target; None for one that no route names."""
-        return self._known.get((target.provider, target.model))
-
     def __iter__(self) -> Iterator[Standing]:
         return iter(self._known.values())
 

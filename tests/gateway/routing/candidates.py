@@ -2,11 +2,12 @@
 
 from typing import cast
 
+from adapters.inference.contract import Target
 from config.facts import Facts
 from config.routing import Deployment
 from config.schema import Provider
 from gateway.call import Call
-from gateway.routing.standing import Standing
+from gateway.routing.standing import Standing, Standings
 from gateway.routing.strategies.contract import Candidate, Candidates
 from tests.gateway.calls import a_target
 
@@ -29,3 +30,8 @@ def candidates(number: int) -> tuple[Candidate, ...]:
 def names(ordered: Candidates) -> list[str]:
     """Their providers."""
     return [each.target.provider for each in ordered]
+
+
+def standing_of(standings: Standings, target: Target) -> Standing:
+    """What is known of a target."""
+    return next(each for each in standings if (each.provider, each.model) == (target.provider, target.model))

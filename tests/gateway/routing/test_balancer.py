@@ -19,6 +19,7 @@ from gateway.routing.balancer import Balancer
 from gateway.routing.routes import Routes
 from gateway.routing.standing import Standings
 from tests.gateway.calls import a_call
+from tests.gateway.routing.candidates import standing_of
 
 PROVIDERS = {name: Provider(base_url=f"http://{name}/v1") for name in ("one", "two", "three")}
 
@@ -71,8 +72,7 @@ class House:
         self.balancer.leave(target, attempt)
 
     def rest_is_over(self, index: int = 0) -> None:
-        standing = self.standings.find(self.route.targets[index])
-        assert standing is not None
+        standing = standing_of(self.standings, self.route.targets[index])
         assert standing.breaker is not None
         standing.breaker.until = asyncio.get_running_loop().time() - 0.001
 
@@ -134,8 +134,7 @@ async def test_a_probe_that_succeeds_brings_the_target_back() -> None:
 async def test_a_probe_that_finds_no_place_makes_way_for_another() -> None:
     house = House(deployments=[on("one", concurrency=Concurrency(start=1, queue=0)), on("two")])
     full = await house.enter(0)
-    standing = house.standings.find(full)
-    assert standing is not None
+    standing = standing_of(house.standings, full)
     assert standing.breaker is not None
     standing.breaker.hear(asyncio.get_running_loop().time() - 0.001, 1)
     with pytest.raises(Overloaded):
@@ -201,8 +200,7 @@ async def test_the_time_to_the_first_content_is_learned() -> None:
 async def test_requests_and_tokens_are_counted_where_a_strategy_goes_by_them() -> None:
     house = House(strategy="usage_based")
     await house.attempt(0)
-    standing = house.standings.find(house.route.targets[0])
-    assert standing is not None
+    standing = standing_of(house.standings, house.route.targets[0])
     assert standing.minute.used(asyncio.get_running_loop().time()) == (1, 30)
 
 

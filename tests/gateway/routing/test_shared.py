@@ -19,6 +19,7 @@ from gateway.routing.shared import Shared
 from gateway.routing.standing import Standings
 from gateway.state.redis import Redis, RedisUnavailable
 from tests.gateway.calls import a_call
+from tests.gateway.routing.candidates import standing_of
 from tests.services.redis import RedisServer
 
 
@@ -38,8 +39,7 @@ class Worker:
 
     @property
     def breaker(self) -> Breaker:
-        standing = self.standings.find(self.target)
-        assert standing is not None
+        standing = standing_of(self.standings, self.target)
         assert standing.breaker is not None
         return standing.breaker
 
