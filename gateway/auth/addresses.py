@@ -11,8 +11,8 @@ Address: TypeAlias = IPv4Address | IPv6Address
 
 
 def networks_of(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Networks as they are written; one address is a network too."""
-    return tuple(ip_network(text) for text in texts)
+    """Networks as they are written: by any of their addresses, and one address is a network too."""
+    return tuple(ip_network(text, strict=False) for text in texts)
 
 
 class Addresses:

@@ -78,7 +78,7 @@ class StoredKey(Struct, frozen=True, kw_only=True):
     disabled: bool
     changed: int
     secrets: tuple[Secret, ...] = ()
-    """Those that are good, the newest first."""
+    """Those that are good: the one without an end, then the newest first."""
 
 
 class StoredKeys:
@@ -163,7 +163,7 @@ def _key(row: Row, secrets: list[Secret]) -> StoredKey:
         expires=None if expires is None else as_int(expires),
         disabled=bool(disabled),
         changed=as_int(changed),
-        secrets=tuple(sorted(secrets, key=lambda secret: secret.created, reverse=True)),
+        secrets=tuple(sorted(secrets, key=lambda secret: (secret.expires is None, secret.created), reverse=True)),
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from tests.conftest import KEY, UPSTREAM_KEY
+from tests.gateway.api.admin_client import ADMIN_KEY
 from tests.gateway_process import GatewayProcess
 from tests.upstream import Case, Request, Step, Upstream, event_stream, frame, json_answer
 
@@ -53,6 +54,8 @@ def fuzzed(
     config = {
         "server": {"port": 0, "request_log": True, "limits": limits},
         "keys": [{"name": "fuzzer", "key": KEY}],
+        "admin": {"key": ADMIN_KEY},
+        "state": {"records": {"folder": str(tmp_path_factory.mktemp("state"))}},
         "providers": {"scripted": {"base_url": upstream.base_url, "api_key": UPSTREAM_KEY}},
         "models": {
             name: {"deployments": [{"provider": "scripted", "model": case.name}]}
@@ -63,4 +66,4 @@ def fuzzed(
         before = running.memory
         yield running
         assert running.memory - before < GROWTH_MAX
-    running.assert_no_fault(secrets=(UPSTREAM_KEY, KEY))
+    running.assert_no_fault(secrets=(UPSTREAM_KEY, KEY, ADMIN_KEY))

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, delete, get, post
+from litestar import Request, post, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
 from litestar.response import Response
@@ -34,34 +34,32 @@ KeyId = Annotated[str, PathParameter()]
 
 
 def key_doors(live: Live) -> list[HTTPRouteHandler]:
-    """The doors of keys, over what `live` holds."""
+    """The doors of keys, over what `live` holds.
+
+    One for all methods of a path: of several, Litestar answers OPTIONS with the methods of the first alone.
+    """
     keys = AdminKeys(live)
 
-    @post("/admin/keys", status_code=200, request_max_body_size=_BODY_BYTES)
-    async def create_key(request: _Request) -> Response[bytes]:
-        return await keys.create(request)
+    @route("/admin/keys", http_method=["GET", "POST"], status_code=200, request_max_body_size=_BODY_BYTES)
+    async def all_keys(request: _Request) -> Response[bytes]:
+        return await (keys.page(request) if request.method == "GET" else keys.create(request))
 
-    @get("/admin/keys")
-    async def list_keys(request: _Request) -> Response[bytes]:
-        return await keys.page(request)
+    one = {"GET": keys.retrieve, "POST": keys.update, "DELETE": keys.delete}
 
-    @get("/admin/keys/{key_id:str}")
-    async def retrieve_key(request: _Request, key_id: KeyId) -> Response[bytes]:
-        return await keys.retrieve(request, key_id)
-
-    @post("/admin/keys/{key_id:str}", status_code=200, request_max_body_size=_BODY_BYTES)
-    async def update_key(request: _Request, key_id: KeyId) -> Response[bytes]:
-        return await keys.update(request, key_id)
+    @route(
+        "/admin/keys/{key_id:str}",
+        http_method=["GET", "POST", "DELETE"],
+        status_code=200,
+        request_max_body_size=_BODY_BYTES,
+    )
+    async def one_key(request: _Request, key_id: KeyId) -> Response[bytes]:
+        return await one[request.method](request, key_id)
 
     @post("/admin/keys/{key_id:str}/rotate", status_code=200, request_max_body_size=_BODY_BYTES)
     async def rotate_key(request: _Request, key_id: KeyId) -> Response[bytes]:
         return await keys.rotate(request, key_id)
 
-    @delete("/admin/keys/{key_id:str}", status_code=200)
-    async def delete_key(request: _Request, key_id: KeyId) -> Response[bytes]:
-        return await keys.delete(request, key_id)
-
-    return [create_key, list_keys, retrieve_key, update_key, rotate_key, delete_key]
+    return [all_keys, one_key, rotate_key]
 
 
 class AdminKeys:
@@ -90,7 +88,7 @@ class AdminKeys:
     async def page(self, request: _Request) -> Response[bytes]:
         """Some of the keys, as OpenAI's lists are paged."""
         with self._opened(request) as stored:
-            query = request.query_params
+            query = _query(request, "after", "limit", "order")
             limit, order = _limit(query.get("limit")), query.get("order", "desc")
             if order not in ("asc", "desc"):
                 raise BadRequest("'order' is asc or desc.", param="order", code="invalid_value")
@@ -98,7 +96,7 @@ class AdminKeys:
             if (cursor := query.get("after")) is not None:
                 after = await stored.get(cursor)
                 if after is None:
-                    raise BadRequest("'after' is no id of a key.", param="after", code="invalid_value")
+                    raise _unknown(cursor, param="after")
             found = await stored.page(limit + 1, after, ascending=order == "asc")
             data = [shown(key) for key in found[:limit]]
             return _json(
@@ -194,13 +192,24 @@ async def _update(stored: StoredKeys, key: StoredKey, change: KeyChange) -> bool
     return await stored.update(key, structs.replace(key.settings, **said), expires, disabled=disabled)
 
 
-def _unknown(key_id: str) -> NotFound:
-    return NotFound(f"There is no key '{key_id[:64]}'.", code="key_not_found")
+def _unknown(key_id: str, *, param: str | None = None) -> NotFound:
+    return NotFound(f"There is no key '{key_id[:64]}'.", param=param, code="key_not_found")
 
 
 def _name_taken(name: str) -> AlreadyThere:
     message = f"The name '{name}' was given to a key before, and usage is told by it. Choose another."
     return AlreadyThere(message, param="name", code="name_taken")
+
+
+def _query(request: _Request, *known: str) -> dict[str, str]:
+    """The parameters of a URL. Raises BadRequest for one that nobody knows, or that stands twice."""
+    said: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in known or name in said:
+            problem = "stands twice" if name in said else f"is not known here: {', '.join(known)} are"
+            raise BadRequest(f"'{name[:64]}' {problem}.", param=name[:64], code="invalid_value")
+        said[name] = value
+    return said
 
 
 def _limit(text: str | None) -> int:

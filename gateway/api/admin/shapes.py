@@ -13,7 +13,17 @@ from gateway.auth.stored import MICROSECONDS, StoredKey
 
 Pattern = Annotated[str, Meta(min_length=1, max_length=512)]
 Models = Annotated[list[Pattern], Meta(max_length=1_000)]
-Addresses = Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=1_000)]
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NETWORKS = rf"^{_BYTE}(\.{_BYTE}){{3}}/(3[0-2]|[12]?[0-9])$"
+Address = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        description="An address, or a network as 10.0.0.0/8 or 2001:db8::/32.",
+        extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"pattern": _NETWORKS}]},
+    ),
+]
+Addresses = Annotated[list[Address], Meta(max_length=1_000)]
 Moment = Annotated[int, Meta(ge=0, le=253_402_300_799)]
 """Until the year 9999."""
 OVERLAP_MOST = 30 * 86_400
@@ -61,19 +71,28 @@ class Rotation(Struct, forbid_unknown_fields=True, kw_only=True):
 def read(body: bytes, kind: type[_B]) -> _B:
     """A request's body. Raises BadRequest that names the field."""
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
+        return msgspec.convert(_with_whole_numbers(msgspec.json.decode(body or b"{}")), kind)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         raise BadRequest(f"{reason}.", param=place.strip(".`") or None, code="invalid_value") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadRequest("The request's body is no JSON.", code="invalid_json") from None
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """The same with 60.0 as 60: to JSON both are the same integer."""
+    if isinstance(value, dict):
+        return {name: _with_whole_numbers(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(part) for part in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def check_addresses(addresses: list[str] | UnsetType) -> None:
     """Raise BadRequest for what is no network."""
     for index, text in enumerate(addresses or ()):
         try:
-            ip_network(text)
+            ip_network(text, strict=False)
         except ValueError:
             message = "This is no network: 10.0.0.0/8, 2001:db8::/32 or one address are."
             raise BadRequest(message, param=f"addresses[{index}]", code="invalid_value") from None

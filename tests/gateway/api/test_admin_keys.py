@@ -145,10 +145,21 @@ def test_keys_are_listed_by_pages(admin: Admin) -> None:
 
 @pytest.mark.parametrize(
     ("query", "param"),
-    [("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("order=up", "order"), ("after=no", "after")],
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("order=up", "order"),
+        ("made_up=1", "made_up"),
+        ("limit=1&limit=2", "limit"),
+    ],
 )
 def test_a_wrong_query_is_refused_by_name(admin: Admin, query: str, param: str) -> None:
     assert code_of(admin.ask("GET", f"/admin/keys?{query}")) == (400, "invalid_value", param)
+
+
+def test_a_page_after_a_key_that_is_not_there_is_refused(admin: Admin) -> None:
+    assert code_of(admin.ask("GET", "/admin/keys?after=key_0")) == (404, "key_not_found", "after")
 
 
 @pytest.mark.parametrize(
@@ -173,9 +184,14 @@ def test_a_wrong_body_is_refused_by_name(admin: Admin, body: Any, param: str | N
     assert code_of(admin.ask("POST", "/admin/keys", body)) == (400, "invalid_value", param)
 
 
+def test_a_whole_number_may_have_a_point(admin: Admin) -> None:
+    assert admin.create("pointed", limit={"requests_per_minute": 60.0})["limit"]["requests_per_minute"] == 60
+
+
 def test_a_body_that_is_no_json_or_too_long_is_refused(admin: Admin) -> None:
     assert code_of(admin.ask("POST", "/admin/keys", b"{")) == (400, "invalid_json", None)
     assert code_of(admin.ask("POST", "/admin/keys", b"\xff"))[0] == 400
+    assert code_of(admin.ask("POST", "/admin/keys", b"[" * 100_000))[0] == 400
     assert code_of(admin.ask("POST", "/admin/keys", b" " * 300_000))[:2] == (413, "request_too_large")
 
 
