@@ -37,10 +37,10 @@ class Records(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where that file and the ledger's journal are; $XDG_STATE_HOME/isthmus unless said."""
     keep_days: Annotated[int, Meta(ge=1, le=3_650)] = 400
     """Rows of the ledger are kept this long."""
-    grace_seconds: Annotated[float, Meta(ge=5, le=86_400)] = 600
-    """While the database does not answer, keys of it that were used here go on for this long."""
     journal_bytes: Annotated[int, Meta(ge=16_777_216, le=2**40)] = 268_435_456
     """The ledger's journal, over all workers: rows wait there while the database does not answer."""
+    grace_seconds: Annotated[float, Meta(ge=5, le=86_400)] = 600
+    """While the database does not answer, keys of it that were used here go on for this long."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         return shown(self, ("url",))

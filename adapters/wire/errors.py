@@ -190,7 +190,6 @@ class Unavailable(GatewayError):
     """Something that only the gateway's own services know can't be told now."""
 
     status = 503
-    code = "unavailable"
     retryable = True
 
 
