@@ -29,24 +29,30 @@ from tests.gateway.state.limits.buckets import (
 from tests.services.redis import RedisServer
 
 BUCKETS = (
-    requests(4),
+    requests(3),
     tokens(1_000),
     tokens_per_day(5_000),
-    parallel(3),
+    parallel(2),
     money(1_000, warn=300),
     money(3_000, "month", warn=1_000),
     money(20_000, "total"),
 )
 
-Amount = st.one_of(st.integers(0, 400), st.sampled_from([0, 999, 1_000, 1_001]))
+Amount = st.one_of(st.integers(0, 400), st.integers(0, 400), st.sampled_from([0, 999, 1_000, 1_001]))
 Wait = st.one_of(
     st.integers(0, 3_000),
-    st.sampled_from([MINUTE - 1, MINUTE, MINUTE + 1_000, HOUR, DAY, DAY + 10 * MINUTE, 31 * DAY]),
+    st.integers(MINUTE - 2_000, MINUTE + 8_000),
+    st.sampled_from([MINUTE, MINUTE + 1_000, HOUR, DAY, DAY + 10 * MINUTE, 31 * DAY]),
 )
-Reserve = st.tuples(st.just("reserve"), st.sets(st.sampled_from(range(len(BUCKETS))), min_size=1), Amount, Amount)
+Which = st.one_of(
+    st.integers(0, len(BUCKETS) - 1).map(lambda one: {one}), st.sets(st.integers(0, len(BUCKETS) - 1), min_size=1)
+)
+Reserve = st.tuples(st.just("reserve"), Which, Amount, Amount)
 Settle = st.tuples(st.just("settle"), st.integers(0, 50), st.floats(0, 1), st.floats(0, 1))
 Release = st.tuples(st.just("release"), st.integers(0, 50))
-Operations = st.lists(st.one_of(Reserve, Reserve, Settle, Release, st.tuples(st.just("wait"), Wait)), max_size=40)
+Operations = st.lists(
+    st.one_of(Reserve, Reserve, Settle, Release, st.tuples(st.just("wait"), Wait)), min_size=12, max_size=40
+)
 
 
 @dataclass
