@@ -50,7 +50,7 @@ def count(texts: Uncounted) -> Usage:
     try:
         return Usage(
             prompt_tokens=_prompt_tokens(texts),
-            completion_tokens=count_text(_sent_text(texts.transcript), texts.model),
+            completion_tokens=count_text(sent_text(texts.transcript), texts.model),
             estimated=True,
         )
     except (msgspec.DecodeError, ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -76,7 +76,7 @@ def _size(item: Any, model: str) -> int:
     return len(item) if isinstance(item, list) else 1
 
 
-def _sent_text(transcript: bytes) -> str:
+def sent_text(transcript: bytes) -> str:
     """The text of the chunks in a stream that was sent."""
     texts: list[str] = []
     for line in transcript.splitlines():

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.call import Call
+from gateway.cost import cost_of
+from gateway.observe.metrics import prices_of
 
 log = logging.getLogger("isthmus.request")
 
@@ -63,6 +65,16 @@ def log_request(call: Call) -> None:
     log.info(Fields(_told(call)))
 
 
+def _cost(call: Call) -> float | None:
+    """What its attempts cost; None where nobody knows."""
+    nano, is_known = 0, False
+    for attempt in call.attempts:
+        prices = prices_of(call.route, attempt.target)
+        if prices is not None and attempt.usage is not None:
+            nano, is_known = nano + cost_of(attempt.usage, prices), True
+    return nano / 1e9 if is_known else None
+
+
 def _told(call: Call) -> dict[str, Any]:
     target, usage, trace = call.target, call.usage, call.trace
     last = call.attempts[-1] if call.attempts else None
@@ -86,5 +98,6 @@ def _told(call: Call) -> dict[str, Any]:
         ),
         "prompt_tokens": usage.prompt_tokens if usage else None,
         "completion_tokens": usage.completion_tokens if usage else None,
+        "cost_usd": _cost(call),
         "trace": trace.id.decode() if trace else None,
     }

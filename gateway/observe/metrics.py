@@ -26,7 +26,10 @@ from gateway.observe.tables import (
     RequestKey,
     Spent,
     Tables,
+    decode,
+    encode,
     histogram,
+    merged,
 )
 from gateway.route import Route
 
@@ -57,13 +60,13 @@ class Metrics:
         self._gauges = gauges
         self._estimates = estimates
         self._known: dict[str, set[str]] = {"route": set(), "key": set(), "model": set(), "code": set()}
-        self._inherited: dict[tuple[str, ...], float] = {}
+        self._inherited: bytes | None = None
         self._processor = 0.0
 
     def inherit(self, tables: Tables) -> None:
-        """Go on from where a worker stopped that died. To be called before the first call is counted."""
-        self.tables = tables
-        self._inherited = tables.events
+        """Go on from where a worker stopped that died: what it counted is told with what is counted here."""
+        tables.gauges = {}
+        self._inherited = encode(tables)
         for request in tables.requests:
             self._known["route"].add(request[1])
             self._known["key"].add(request[2])
@@ -80,14 +83,15 @@ class Metrics:
         spent = time.process_time()
         self._counters.add("cpu_seconds", amount=spent - self._processor)
         self._processor = spent
-        events = dict(self._inherited)
-        for event, amount in self._counters.values.items():
-            events[event] = events.get(event, 0.0) + amount
-        tables = self.tables
-        tables.events = events
-        tables.gauges = {(name, *labels): value for read in self._gauges for name, labels, value in read()}
-        tables.pid = os.getpid()
-        return tables
+        own = self.tables
+        own.events = dict(self._counters.values)
+        own.gauges = {(name, *labels): value for read in self._gauges for name, labels, value in read()}
+        own.pid = os.getpid()
+        if self._inherited is None:
+            return own
+        whole = merged((decode(self._inherited), decode(encode(own))), frozenset(), frozenset())
+        whole.pid = own.pid
+        return whole
 
     def __call__(self, call: Call) -> None:
         """Count a call that is over."""

@@ -33,6 +33,7 @@ class Snapshots:
         self._file = folder / f"worker-{index}"
         self._turn = asyncio.Lock()
         self._saving: asyncio.Task[None] | None = None
+        self._writing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -70,7 +71,12 @@ class Snapshots:
             await asyncio.sleep(_SAVE_SECONDS)
 
     async def _save(self) -> None:
-        """Write the file. One after the other: an older one must not take a newer one's place."""
+        """Write the file, also where whoever waits for it is cancelled: the thread writes on, and has its turn."""
+        self._writing = asyncio.get_running_loop().create_task(self._write())
+        await asyncio.shield(self._writing)
+
+    async def _write(self) -> None:
+        """One after the other: an older file must not take a newer one's place."""
         async with self._turn:
             raw = encode(self._metrics.current())
             await asyncio.to_thread(_replace, self._file, raw)

@@ -127,7 +127,8 @@ def test_a_client_that_left_is_a_499(start_gateway: StartGateway, upstream: Upst
 def test_times_of_streams_are_told(start_gateway: StartGateway, upstream: Upstream) -> None:
     delta = {"choices": [{"index": 0, "delta": {"content": "x"}}]}
     usage = {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}}
-    pieces: list[bytes | Step] = [frame(delta), Pause(0.2), frame(delta), Pause(0.2), frame(delta), frame(usage), frame("[DONE]")]
+    pieces: list[bytes | Step] = [frame(delta), Pause(0.2), frame(delta), Pause(0.2), frame(delta)]
+    pieces += [frame(usage), frame("[DONE]")]
     case = upstream.on([Pause(0.3), *event_stream(*pieces)])
     gateway = start_gateway()
     assert ask(gateway.port, chat(case.model, stream=True)).status == 200

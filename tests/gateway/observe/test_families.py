@@ -21,9 +21,8 @@ def counted() -> Iterator[tuple[str, int]]:
         for node in ast.walk(ast.parse(path.read_text())):
             if (
                 isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "add"
-                and "counters" in ast.unparse(node.func.value)
+                and re.search(r"counters\.add$|^count$", ast.unparse(node.func))
+                and isinstance(node.args[0], ast.Constant | ast.JoinedStr)
             ):
                 yield pattern(node.args[0]), len(node.args) - 1
 

@@ -72,6 +72,7 @@ async def test_a_request_is_one_line_without_prompt_or_key(lines: list[str], cap
         "first_token_milliseconds": 250.0,
         "prompt_tokens": 3,
         "completion_tokens": 5,
+        "cost_usd": None,
         "trace": call.trace.id.decode(),
     }
     assert not [word for word in (KEY, "private") if word in caplog.text]
