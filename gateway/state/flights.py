@@ -129,6 +129,7 @@ class Flight:
             heir = self._payer = self._calls[0]
             heir.attempts, call.attempts = call.attempts, []
             heir.target, call.target = self.work.target, None
+            heir.cache = call.cache
 
     @property
     def _is_over(self) -> bool:

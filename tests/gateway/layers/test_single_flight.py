@@ -132,6 +132,7 @@ async def test_the_next_pays_when_the_first_leaves() -> None:
     await tasks[1]
     assert len(calls[1].attempts) == 1
     assert calls[1].target is TARGET
+    assert calls[1].cache == "miss", "what it used would not be counted"
 
 
 async def test_the_attempt_is_over_when_the_last_has_left() -> None:
