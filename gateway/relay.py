@@ -36,6 +36,7 @@ async def relay(call: Call, reply: Reply, send: Send, count: Count) -> None:
     except GatewayError as error:
         call.error = error.code or error.type
         tail = _broken(call, reply.stream, error)
+        error.__traceback__ = None  # it leads to the frame of a decoder that holds the error
     except asyncio.CancelledError:
         call.status = 499
         raise
@@ -70,6 +71,7 @@ async def _pump_on(call: Call, reply: Reply, send: Send, count: Count) -> bytes:
             following = await stream.go_on(call, fault) if stream.go_on is not None else None
             if following is None:
                 raise
+            fault.__traceback__ = None
             reply.stream = following
 
 
@@ -85,23 +87,27 @@ async def _pump(call: Call, reply: Reply, send: Send, count: Count) -> bytes:
     feed = decoder.feed
     keep = _Transcript(call.transcript)
     ready = stream.first
-    more = True
+    data = ready or b"?"
     while True:
-        if decoder.error is not None:
-            ready = without_last_frame(ready)
-        if ready:
-            keep(ready)
-        if (response.at_end or not more) and decoder.error is None:
-            tail = await _ending(call, decoder, count, keep)
-            if decoder.error is None:
-                return ready + tail
-            ready += without_last_frame(tail)
+        if (error := decoder.error) is None:
+            if ready:
+                keep(ready)
+            if response.at_end or not data:
+                tail = await _ending(call, decoder, count, keep)
+                if (error := decoder.error) is None:
+                    return ready + tail
+                if ready:
+                    await send({"type": "http.response.body", "body": ready, "more_body": True})
+                ready = tail
+        if error is not None:
+            if ready := without_last_frame(ready):
+                keep(ready)
+                await send({"type": "http.response.body", "body": ready, "more_body": True})
+            raise error
         if ready:
             await send({"type": "http.response.body", "body": ready, "more_body": True})
-        if decoder.error is not None:
-            raise decoder.error
-        more = bool(data := await response.chunk())
-        ready = feed(data) if more else b""
+        data = await response.chunk()
+        ready = feed(data) if data else b""
 
 
 async def _ending(call: Call, decoder: StreamDecoder, count: Count, keep: "_Transcript") -> bytes:
