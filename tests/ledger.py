@@ -1,6 +1,7 @@
 """The usage ledger as tests see it: read straight from its database, and held against what was sent."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from typing import Any, TypeAlias
 from config.state import Records as Settings
 from gateway.ledger.row import COLUMNS
 from gateway.state.records.open import open_records
+from tests.upstream.script import PATIENCE
 
 Row: TypeAlias = dict[str, Any]
 
@@ -28,6 +30,14 @@ def rows_of(settings: Mapping[str, Any]) -> list[Row]:
 
     with ThreadPoolExecutor(1) as thread:  # a test may have a loop of its own
         return thread.submit(lambda: asyncio.run(fetch())).result()
+
+
+def await_rows(settings: Mapping[str, Any], count: int) -> None:
+    """Wait until there are so many. It looks seldom: opening a database takes its lock for a moment."""
+    deadline = time.monotonic() + PATIENCE
+    while len(rows_of(settings)) < count:
+        assert time.monotonic() < deadline, f"there never were {count} rows"
+        time.sleep(0.2)
 
 
 def assert_reconciled(rows: list[Row], sent: Counter[str]) -> None:

@@ -1,5 +1,6 @@
 """The usage ledger: one row for each attempt, told apart by what became of it, in either database."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,9 @@ import pytest
 
 from tests.conftest import StartGateway
 from tests.gateway_process import GatewayProcess
-from tests.ledger import PRICES, Row, journals_in, rows_of
+from tests.ledger import PRICES, Row, await_rows, journals_in, rows_of
 from tests.scenarios.raw import RawClient, ask, chat
-from tests.upstream import Case, Cut, Hang, Upstream, event_stream, frame, json_answer
+from tests.upstream import Case, Cut, Gate, Hang, Upstream, event_stream, frame, json_answer
 from tests.upstream.model import refusal
 
 KEY = "sk-of-the-ledger-0123456789"
@@ -228,3 +229,35 @@ def test_names_that_clients_make_up_reach_the_database_unharmed(
         ask(gateway.port, chat(f"scripted/{name}"))
     rows = stopped(gateway, place)
     assert [row["model"] for row in rows] == [f"scripted/{name}" for name in names]
+
+
+def test_a_copy_for_a_shadow_has_a_row_and_is_no_request(
+    start_gateway: StartGateway, upstream: Upstream, sqlite: dict[str, Any]
+) -> None:
+    case, shadow = upstream.on(json_answer(ANSWER)), upstream.on(json_answer(ANSWER))
+    mirror = {"provider": "scripted", "model": shadow.name, "share": 1}
+    gateway = start(start_gateway, sqlite, models={"fast": route(case, mirror=mirror)})
+    assert send(gateway, "fast").status == 200
+    shadow.request()
+    await_rows(sqlite, 2)
+    rows = {row["cause"]: row for row in stopped(gateway, sqlite)}
+    assert (rows["first"]["opens"], rows["first"]["provider_model"]) == (1, case.name)
+    assert (rows["mirror"]["opens"], rows["mirror"]["provider_model"]) == (0, shadow.name)
+
+
+def test_who_joins_a_twin_under_way_has_a_row_that_costs_nothing(
+    start_gateway: StartGateway, upstream: Upstream, sqlite: dict[str, Any]
+) -> None:
+    case = upstream.on([gate := Gate(), *json_answer(ANSWER)])
+    gateway = start(start_gateway, sqlite, models={"fast": route(case, cache={"ttl": 60})})
+    with RawClient(gateway.port) as leader, RawClient(gateway.port) as follower:
+        leader.post(chat("fast"), authorization=f"Bearer {KEY}")
+        case.request()
+        follower.post(chat("fast"), authorization=f"Bearer {KEY}")
+        time.sleep(0.2)  # nothing tells when the gateway has read it
+        gate.open()
+        assert leader.answer().status == follower.answer().status == 200
+    rows = {row["cause"]: row for row in stopped(gateway, sqlite)}
+    assert (rows["first"]["cost"], rows["cache"]["cost"]) == (COST, 0)
+    assert rows["cache"]["cache"] in ("joined", "hit")
+    assert len(case.requests) == 1

@@ -103,7 +103,8 @@ class SqliteRecords:
     def _open(self) -> sqlite3.Connection:
         with self._opening:
             try:
-                os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
+                if not self._connections:  # to close the file later would give up SQLite's own locks on it (fcntl(2))
+                    os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
             except OSError as error:
                 raise RecordsUnusable(f"The database {self._path} can't be opened: {error.strerror}.") from None
             connection = sqlite3.connect(
