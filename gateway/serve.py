@@ -101,7 +101,7 @@ async def _serve(worker: Worker) -> None:
     live = Live(build(config, around), around)
     app = App(live, observed.snapshots)
     listener = Listener(app, config.server.limits, config.server.tls)
-    observed.gauges += [Holdings(live, listener, app.bodies), around.standings.gauges]
+    observed.gauges += [Holdings(live, listener, app.bodies), around.standings.gauges, books.gauges]
     observed.health.checks.append(around.standings.conditions)
     stopping = asyncio.Event()
     reloading = _Reload(live, worker.reload)

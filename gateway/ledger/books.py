@@ -1,6 +1,7 @@
 """The ledger of a configuration, between the worker's beginning and its end."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,6 +32,11 @@ class Books:
             self.ledger = Ledger(journal, estimates, counters)
             self._writer = Writer(self.ledger, records, folder, counters, settings.keep_days)
             self._writer.start()
+
+    def gauges(self) -> Iterable[tuple[str, tuple[str, ...], float]]:
+        """What waits to be written, for /metrics."""
+        if self.ledger is not None:
+            yield "ledger_backlog_bytes", (), self.ledger.journal.held
 
     async def close(self) -> None:
         """Write what is left, and close the database."""

@@ -151,6 +151,7 @@ GAUGES = (
     Family("target_queue", "gauge", _TARGET, "Calls that wait for a place at a target."),
     Family("target_limit", "gauge", _TARGET, "Attempts that a target is given at once, as learnt from it."),
     Family("target_resting", "gauge", _TARGET, "1 while a target rests after faults.", "max"),
+    Family("ledger_backlog_bytes", "gauge", (), "Records of the ledger's journal that are not in the database yet."),
     Family("memory_bytes", "gauge", (), "Resident memory of all workers."),
     Family("degraded", "gauge", ("dependency",), "1 where a dependency is degraded, as /health/ready says.", "max"),
 )
