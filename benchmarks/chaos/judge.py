@@ -10,6 +10,7 @@ from benchmarks.chaos.upstream import Upstream
 _KILL_SECONDS = 1.0
 """A connection that breaks within so long of a worker's death died with it."""
 _GROWTH_MB = 30.0
+_SHOWN = 3
 
 
 @dataclass
@@ -36,7 +37,8 @@ class Verdicts:
 
     def check(self, name: str, faults: Sequence[object], good: str) -> None:
         """Note one property: what breaks it, or what to say where nothing does."""
-        self.seen[name] = f"BROKEN {len(faults)} times, as by {faults[0]}" if faults else good
+        shown = "; ".join(str(fault) for fault in faults[:_SHOWN])
+        self.seen[name] = f"BROKEN {len(faults)} times, as by {shown}" if faults else good
         if faults:
             self.wrong.append(name)
 
@@ -70,16 +72,19 @@ def judge_ledger(rows: Sequence[Row], outcomes: Sequence[Outcome], upstream: Ups
     """No row lost, none doubled: by attempt id, by what the upstream was asked, by what clients were given."""
     ids = Counter(row.id for row in rows)
     verdicts.check("no doubled row", [each for each, count in ids.items() if count > 1], f"{len(rows)} rows")
+    ended = {outcome.ask.id: f"{outcome.verdict} after {outcome.ended - outcome.began:.1f} s" for outcome in outcomes}
     attempts = Counter((row.provider, row.request_id) for row in rows if row.provider)
+    known = defaultdict(list)
+    for row in rows:
+        known[row.request_id].append(f"{row.provider} {row.cause} {row.status} {row.error} {row.cache}")
     missing = [
-        f"{name} was asked {asked} times for {request}, the ledger has {attempts[name, request]}"
+        f"{name} was asked {asked} times for {request} ({ended.get(request)}), the ledger has {known[request]}"
         for name, provider in upstream.providers.items()
         for request, asked in provider.asked.items()
         if 2 * attempts[name, request] < asked  # a kept connection that breaks at once lets its request go again
     ]
     total = sum(sum(provider.asked.values()) for provider in upstream.providers.values())
     verdicts.check("no lost row", missing, f"all {total} requests that reached a provider are there")
-    known = {row.request_id for row in rows}
     unknown = [outcome.ask.id for outcome in outcomes if outcome.verdict == "right" and outcome.ask.id not in known]
     verdicts.check("every answer has a row", unknown, "also those of the cache and of shared calls")
 
