@@ -14,7 +14,6 @@ import uvloop
 
 from config.mistakes import ConfigError
 from config.schema import Config
-from config.telemetry import Telemetry
 from gateway.app import App
 from gateway.auth.managed import ManagedKeys
 from gateway.call import Call
@@ -41,9 +40,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("isthmus.serve")
 
-_FIXED = ("host", "port", "workers", "tls", "request_log")
-"""Settings of the server that a reload does not change."""
-_FIXED_TELEMETRY = ("metrics", "log", "otlp")
+_FIXED = (
+    *(("server", name) for name in ("host", "port", "workers", "tls", "request_log")),
+    *(("state", name) for name in ("redis", "records")),
+    *(("telemetry", name) for name in ("metrics", "log", "otlp")),
+)
+"""Settings that a reload does not change."""
 _GC_THRESHOLDS = (20_000, 20, 50)
 
 
@@ -240,17 +242,17 @@ class _Reload:
             self._live.around.counters.add("config_reloads", "refused")
             log.error("the configuration was not reloaded, the old one stays:\n%s", error)
             return
-        old = self._live.onion.config.server
-        fixed = [name for name in _FIXED if getattr(old, name) != getattr(config.server, name)]
-        if fixed:
-            log.warning("server.%s: changes after a restart only", ", server.".join(fixed))
-        _warn_of_fixed(self._live.onion.config.telemetry, config.telemetry)
+        _warn_of_fixed(self._live.onion.config, config)
         self._live.swap(config)
         self._live.around.counters.add("config_reloads", "done")
         log.info("configuration reloaded: %d providers, %d models", len(config.providers), len(config.models))
 
 
-def _warn_of_fixed(old: Telemetry, new: Telemetry) -> None:
-    fixed = [name for name in _FIXED_TELEMETRY if getattr(old, name) != getattr(new, name)]
+def _warn_of_fixed(old: Config, new: Config) -> None:
+    fixed = [
+        f"{section}.{name}"
+        for section, name in _FIXED
+        if getattr(getattr(old, section), name) != getattr(getattr(new, section), name)
+    ]
     if fixed:
-        log.warning("telemetry.%s: changes after a restart only", ", telemetry.".join(fixed))
+        log.warning("%s: changes after a restart only", ", ".join(fixed))

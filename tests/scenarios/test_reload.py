@@ -106,10 +106,10 @@ def test_a_wrong_file_changes_nothing_and_is_explained(start_gateway: StartGatew
 
 def test_what_needs_a_restart_is_said(start_gateway: StartGateway, upstream: Upstream) -> None:
     gateway = start_gateway()
-    changed = config(upstream) | {"server": {"port": 0, "request_log": True}}
-    gateway.write_config(changed)
+    changed = {"server": {"port": 0, "request_log": True}, "telemetry": {"log": "json"}}
+    gateway.write_config(config(upstream) | changed | {"state": {"redis": {"url": "redis://127.0.0.1:1"}}})
     reload(gateway)
-    assert "server.request_log: changes after a restart only" in gateway.log
+    assert "server.request_log, state.redis, telemetry.log: changes after a restart only" in gateway.log
 
 
 def test_many_reloads_in_a_row_are_survived(start_gateway: StartGateway, upstream: Upstream) -> None:
