@@ -15,6 +15,11 @@ def limits_anybody(config: Config, *, with_records: bool = False) -> bool:
     return with_records or any(True for _ in _limits(config))
 
 
+def has_budgets(config: Config) -> bool:
+    """Whether the price of some call has to be known."""
+    return config.limits.unknown_price == "refuse" and any(limit.budgets for _, limit in _limits(config))
+
+
 def check_limits(config: Config, tree: Mapping, report: Report) -> None:
     """Add the mistakes of all limits."""
     for path, limit in _limits(config):
@@ -70,8 +75,11 @@ def _check_holders(config: Config, tree: Mapping, report: Report) -> None:
     for section, those in known.items():
         for name in getattr(limits, section):
             if name not in those:
-                problem = "there is no such model" if section == "models" else "no key has it"
-                allowed, close = ", ".join(sorted(those)) or None, nearest(name, sorted(those))
+                problem = "there is no such model" if section == "models" else f"no key has this {section[:-1]}"
+                allowed, close = (
+                    ", ".join(sorted(those)) or f"a key with {section[:-1]}: {name}",
+                    nearest(name, sorted(those)),
+                )
                 report.add(("limits", section, name), problem, allowed=allowed, nearest=close)
 
 

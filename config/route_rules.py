@@ -30,6 +30,7 @@ def check_routes(config: Config, tree: Mapping, report: Report) -> None:
             _check_rules(settings.rules, config, ("models", name, "rules"), report)
         if len(settings.deployments) == len(items_at(entries, "deployments")):
             _check_strategy(settings, ("models", name, "deployments"), report)
+            _check_alone(settings, ("models", name), report)
             _check_concurrency(settings, name, seen, report)
 
 
@@ -80,6 +81,17 @@ def _check_strategy(model: Model, path: Path, report: Report) -> None:
         if deployment.requests_per_minute is None and deployment.tokens_per_minute is None:
             problem = "usage_based goes by what is left of a deployment's limits, and this one has none"
             report.add((*path, index), problem, allowed="requests_per_minute, tokens_per_minute or both")
+
+
+def _check_alone(model: Model, path: Path, report: Report) -> None:
+    """What asks another deployment does nothing where there is none, without a word."""
+    if len(model.deployments) > 1:
+        return
+    if model.hedge is not None:
+        report.add((*path, "hedge"), "there is no second deployment to ask", allowed="another in deployments")
+    if model.broken_stream == "continue":
+        problem = "there is no second deployment to go on with a broken stream"
+        report.add((*path, "broken_stream"), problem, allowed="another in deployments, or error")
 
 
 def _check_concurrency(model: Model, name: str, seen: _Seen, report: Report) -> None:

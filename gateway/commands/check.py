@@ -8,6 +8,8 @@ from pathlib import Path
 
 from adapters.inference.registry import find
 from adapters.wire.errors import GatewayError
+from config.facts import find_facts
+from config.limit_rules import has_budgets
 from config.mistakes import ConfigError
 from config.schema import Config
 from gateway.commands.configuration import complain, read
@@ -37,6 +39,23 @@ def _describe(path: Path, config: Config) -> None:
     width = max((len(name) for name, _ in served(config)), default=0)
     for name, what in served(config):
         print(f"  {name:<{width}}  {what}")
+    if unpriced := _unpriced(config):
+        print(f"""
+Nobody says what these cost: {", ".join(unpriced)}.
+Calls to them under a budget are refused. Write their prices into facts, or limits: {{unknown_price: allow}}.""")
+
+
+def _unpriced(config: Config) -> list[str]:
+    """Deployments that no call under a budget can go to, where there are budgets."""
+    if not has_budgets(config):
+        return []
+    deployments = [each for model in config.models.values() for each in model.deployments]
+    named = {(each.provider, each.model): config.providers[each.provider].extends for each in deployments}
+    facts = {
+        f"{provider}/{model}": find_facts(provider, model, config.facts) or find_facts(row or provider, model, {})
+        for (provider, model), row in named.items()
+    }
+    return [name for name, known in facts.items() if known is None or known.prices is None]
 
 
 async def _reach(config: Config) -> bool:

@@ -19,7 +19,12 @@ KEY = "keys: [{name: a, key: sk-0123456789, owner: alice, team: research, organi
 )
 def test_a_limit_of_nobody_is_a_mistake(limits: str, path: str, near: str) -> None:
     told = mistake(BASE + KEY % "" + f"limits: {limits}")
-    assert (told.path, told.problem, told.nearest) == (path, "no key has it", near)
+    assert (told.path, told.nearest) == (path, near)
+
+
+def test_a_limit_of_a_team_is_told_where_teams_come_from() -> None:
+    told = mistake(BASE + "keys: [{name: a, key: sk-0123456789}]\nlimits: {teams: {research: {requests_per_day: 1}}}")
+    assert (told.problem, told.allowed) == ("no key has this team", "a key with team: research")
 
 
 def test_a_limit_of_a_model_that_is_not_served_is_a_mistake() -> None:

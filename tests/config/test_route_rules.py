@@ -71,3 +71,14 @@ def test_what_is_right_loads(text: str) -> None:
 def test_keys_that_only_the_database_knows_may_be_named() -> None:
     records = "    rules: [{use: big, when: {keys: [of-the-admin-api]}}]\nstate: {records: {}}"
     assert read(HEAD + records).state.records
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "allowed"),
+    [
+        ("    hedge: {}", "models.small.hedge", "another in deployments"),
+        ("    broken_stream: continue", "models.small.broken_stream", "another in deployments, or error"),
+    ],
+)
+def test_what_asks_a_second_deployment_needs_one(text: str, path: str, allowed: str) -> None:
+    assert mistake(text)[::2] == (path, allowed)

@@ -42,6 +42,32 @@ def test_a_wrong_file_gets_all_its_mistakes_at_once(isthmus: Isthmus, file: Path
     assert "Traceback" not in done.stderr
 
 
+BUDGET = """
+keys: [{{name: team, key: sk-0123456789, limit: {{budgets: [{{per: month, usd: 10}}]}}}}]
+providers: {{lab: {{base_url: "http://lab/v1"}}}}
+models: {{fast: {{deployments: [{{provider: lab, model: llama}}]}}}}
+{more}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "is_told"),
+    [
+        ("", True),
+        ("facts: {lab/llama: {context: 8192}}", True),
+        ("facts: {lab/llama: {prices: {prompt: 1, version: '2026-11-01'}}}", False),
+        ("limits: {unknown_price: allow}", False),
+    ],
+)
+def test_a_price_that_budgets_want_and_nobody_says_is_named(
+    isthmus: Isthmus, file: Path, more: str, is_told: bool
+) -> None:
+    file.write_text(BUDGET.format(more=more))
+    done = isthmus("check", str(file))
+    assert done.returncode == 0, done.stderr
+    assert ("Nobody says what these cost: lab/llama." in done.stdout) == is_told
+
+
 def test_a_file_that_is_not_there_is_said_so(isthmus: Isthmus) -> None:
     done = isthmus("check", "nowhere.yaml")
     assert done.returncode == 2
