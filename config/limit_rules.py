@@ -76,10 +76,8 @@ def _check_holders(config: Config, tree: Mapping, report: Report) -> None:
         for name in getattr(limits, section):
             if name not in those:
                 problem = "there is no such model" if section == "models" else f"no key has this {section[:-1]}"
-                allowed, close = (
-                    ", ".join(sorted(those)) or f"a key with {section[:-1]}: {name}",
-                    nearest(name, sorted(those)),
-                )
+                allowed = ", ".join(sorted(those)) or f"a key with {section[:-1]}: {name}"
+                close = nearest(name, sorted(those))
                 report.add(("limits", section, name), problem, allowed=allowed, nearest=close)
 
 
