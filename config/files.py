@@ -22,19 +22,25 @@ def readable(name: str, folder: FilePath) -> str | None:
 
 def check_tls(tls: Tls | ServerTls, report: Report, path: Path) -> None:
     """Certificates that do not load, or do not fit their key, are mistakes now rather than at the first call."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if isinstance(tls, Tls) and tls.ca_file:
-        try:
-            context.load_verify_locations(tls.ca_file)
-        except OSError as error:
-            report.add((*path, "ca_file"), f"no certificates can be read from it: {_reason(error)}")
+    if isinstance(tls, Tls):
+        check_authorities(tls.ca_file, report, (*path, "ca_file"))
     if tls.cert_file:
         try:
-            context.load_cert_chain(tls.cert_file, tls.key_file, password="")
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(tls.cert_file, tls.key_file, password="")
         except (OSError, ValueError) as error:
             report.add((*path, "cert_file"), f"certificate and key can't be used together: {_reason(error)}")
     elif tls.key_file:
         report.add((*path, "key_file"), "a key_file needs its cert_file")
+
+
+def check_authorities(ca_file: str | None, report: Report, path: Path) -> None:
+    """A file without certificates is a mistake."""
+    if ca_file is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
+    except OSError as error:
+        report.add(path, f"no certificates can be read from it: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

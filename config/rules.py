@@ -6,7 +6,7 @@ Where a list may have lost items with mistakes of their own, the tree is read in
 from config.access_rules import check_access, digest_of, key_problem
 from config.cache_rules import check_caches
 from config.check import plain
-from config.files import check_tls
+from config.files import check_authorities, check_tls
 from config.http_syntax import is_host, is_loopback
 from config.limit_rules import check_limits
 from config.mistakes import nearest
@@ -16,7 +16,6 @@ from config.redis_url import parse_redis_url
 from config.report import Report
 from config.route_rules import check_routes
 from config.schema import Config, Server
-from config.telemetry_rules import check_telemetry
 from config.tree import Mapping, Scalar, as_mapping, items_at, names_at, text_at
 
 _GUARDS = ("keys", "issuers", "admin")
@@ -39,7 +38,6 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     _check_models(tree, report)
     check_routes(config, tree, report)
     check_caches(config, tree, report)
-    check_telemetry(config.telemetry, report)
 
 
 def _check_server(server: Server, guarded: bool, report: Report) -> None:
@@ -55,11 +53,14 @@ def _check_server(server: Server, guarded: bool, report: Report) -> None:
 
 
 def _check_redis(config: Config, report: Report) -> None:
-    if config.state.redis is not None:
-        try:
-            parse_redis_url(config.state.redis.url)
-        except ValueError as error:
-            report.add(("state", "redis", "url"), "this is no URL of a Redis", allowed=str(error))
+    redis, path = config.state.redis, ("state", "redis")
+    if redis is None:
+        return
+    try:
+        parse_redis_url(redis.url)
+    except ValueError as error:
+        report.add((*path, "url"), "this is no URL of a Redis", allowed=str(error))
+    check_authorities(redis.ca_file, report, (*path, "ca_file"))
 
 
 def _check_keys(tree: Mapping, report: Report) -> None:

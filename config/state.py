@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from config.values import Name, shown
+from config.values import File, Name, shown
 
 
 class Redis(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -18,7 +18,7 @@ class Redis(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Open connections of each worker."""
     prefix: Name = "isthmus"
     """What the names of its keys begin with."""
-    ca_file: str | None = None
+    ca_file: File | None = None
     """Authorities to trust instead of the system's, with rediss://."""
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:

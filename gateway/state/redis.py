@@ -11,16 +11,15 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from config import state
-from config.redis_url import RedisUrl, parse_redis_url
 from gateway.observe.counters import Counters
-from gateway.state.resp.channels import Channels, Heard, Subscription
-from gateway.state.resp.cluster import Cluster
-from gateway.state.resp.connection import Broken, Command, Refusal, pack
-from gateway.state.resp.server import NOBODY, Server, server_of
+from gateway.state.resp.connection import Broken, Command, Refusal
+
+if TYPE_CHECKING:
+    from gateway.state.resp.channels import Heard, Subscription
 
 log = logging.getLogger("isthmus.redis")
 
@@ -28,6 +27,7 @@ Argument: TypeAlias = bytes | str | int | float
 
 _QUIET = 10.0
 """Seconds for which the same trouble is not logged again."""
+_PROBE_SECONDS = 2.0
 _NO_MASTER = frozenset({"READONLY", "MASTERDOWN", "LOADING"})
 _KNOWN_REFUSALS = frozenset(
     {"OOM", "NOAUTH", "NOPERM", "BUSY", "CLUSTERDOWN", "WRONGTYPE", "MISCONF", "MOVED", *_NO_MASTER}
@@ -56,13 +56,17 @@ class Redis:
     """One Redis. Every method raises RedisUnavailable, at the latest after the configured time."""
 
     def __init__(self, settings: state.Redis, counters: Counters) -> None:
-        url = parse_redis_url(settings.url)
-        self._nodes: _One | Cluster = Cluster(settings, url) if url.kind == "cluster" else _One(settings, url)
+        # redis-py takes 0.2 s and 13 MB: only who has a Redis pays them
+        from gateway.state.resp.channels import Channels
+        from gateway.state.resp.nodes import nodes_of
+
+        self._nodes = nodes_of(settings)
         self._timeout = settings.timeout_ms / 1_000
         self._prefix = settings.prefix
         self._counters = counters
-        self._channels = Channels(self._nodes.listen)
+        self._channels = Channels(self._nodes.listener)
         self._quiet_until: dict[str, float] = {}
+        self._probing = asyncio.get_running_loop().create_task(self._probe())
 
     @property
     def trouble(self) -> str | None:
@@ -102,23 +106,22 @@ class Redis:
             answer = await self._ask(whole, until)
         return self._checked(answer)
 
-    async def check(self) -> str | None:
-        """Ask whether it is there: why not, in a word, or None."""
-        try:
-            await self.command("PING")
-        except RedisUnavailable as error:
-            return str(error)
-        return None
-
-    def subscribe(self, channel: str, heard: Heard) -> Subscription:
+    def subscribe(self, channel: str, heard: "Heard") -> "Subscription":
         """Hear what is published in a channel, whatever breaks in between; a gap is told by None."""
         return self._channels.subscribe(channel, heard)
 
     async def close(self) -> None:
         """Close every connection."""
-        self._channels.close()
+        self._probing.cancel()
+        await self._channels.close()
         self._nodes.close()
         await asyncio.sleep(0)
+
+    async def _probe(self) -> None:
+        """Ask now and then: what nobody asks must not seem well, or ill, for ever."""
+        while True:
+            await asyncio.sleep(_PROBE_SECONDS)
+            await self._nodes.probe(self._until())
 
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self._timeout
@@ -146,29 +149,3 @@ class Redis:
             self._quiet_until[reason] = now + _QUIET
             log.warning("redis: %s; requests go on without it", reason)
         return RedisUnavailable(reason)
-
-
-class _One:
-    """A Redis that is not a cluster: everything goes to one server."""
-
-    def __init__(self, settings: state.Redis, url: RedisUrl) -> None:
-        self._server: Server = server_of(settings, url)
-        self.close = self._server.close
-        self.renew = self._server.close
-
-    @property
-    def trouble(self) -> str | None:
-        return self._server.breaker.trouble
-
-    def ask(self, command: Command, until: float) -> Awaitable[Any]:
-        return self._server.ask(pack(command), 1, until)
-
-    async def ask_all(self, commands: Sequence[Command], until: float) -> list[Any]:
-        if not commands:
-            return []
-        packed = b"".join(map(pack, commands))
-        answers = await self._server.ask(packed, len(commands), until)
-        return answers if len(commands) > 1 else [answers]
-
-    def listen(self, heard: Any) -> Any:
-        return self._server.listen(heard, NOBODY)

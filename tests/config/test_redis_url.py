@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from config.redis_url import RedisUrl, parse_redis_url
@@ -60,3 +62,15 @@ def test_a_wrong_url_is_a_mistake_in_the_configuration() -> None:
     told = mistake("{providers: {local: {}}, state: {redis: {url: 'http://:sk-secret@localhost'}}}")
     assert told.path == "state.redis.url"
     assert "sk-secret" not in repr(told)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "there is no such file"), ("no certificate", "no certificates can be read from it")]
+)
+def test_authorities_that_can_not_be_read_are_a_mistake(tmp_path: Path, content: str | None, problem: str) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    text = "{providers: {local: {}}, state: {redis: {url: rediss://localhost, ca_file: ca.pem}}}"
+    told = mistake(text, folder=tmp_path)
+    assert told.path == "state.redis.ca_file"
+    assert problem in told.problem

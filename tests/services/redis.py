@@ -202,10 +202,14 @@ class Sentinels:
         """What a configuration says."""
         return f"redis+sentinel://{_LOCAL}:{self.sentinel_port}/main/0"
 
+    def sentinel(self) -> redis.Redis:
+        """A client of the sentinel."""
+        return redis.Redis(port=self.sentinel_port, socket_timeout=PATIENCE)
+
     def fail_over(self) -> None:
         """Kill the master, and wait until the replica is one."""
         self.master.stop()
-        with redis.Redis(port=self.sentinel_port, socket_timeout=PATIENCE) as sentinel:
+        with self.sentinel() as sentinel:
             with contextlib.suppress(redis.ResponseError):  # it may have begun by itself
                 sentinel.execute_command("SENTINEL", "FAILOVER", "main")
             wait_for(lambda: self._master_port(sentinel) == self.replica.port)

@@ -4,16 +4,19 @@ https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/
 """
 
 import asyncio
-import binascii
-from collections.abc import Callable, Sequence
+import ssl
+from collections.abc import Sequence
 from typing import Any
+
+from redis.asyncio import Redis
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from config.redis_url import Address, RedisUrl
 from config.state import Redis as Settings
-from gateway.state.resp.connection import Broken, Command, Connection, Refusal, pack
-from gateway.state.resp.server import NOBODY, Server, server_at, tls_of
+from gateway.state.resp.client import client_of
+from gateway.state.resp.connection import Broken, Command, Refusal, pack
+from gateway.state.resp.server import Server, server_at
 
-_SLOTS = 16_384
 _FOLLOWED = 2
 """How often a command follows a slot that moves."""
 _WITHOUT_KEY = frozenset({"PING", "PUBLISH", "SCRIPT", "CLUSTER", "INFO"})
@@ -22,13 +25,13 @@ _WITHOUT_KEY = frozenset({"PING", "PUBLISH", "SCRIPT", "CLUSTER", "INFO"})
 class Cluster:
     """Servers by the slots that they have; learnt from any of them, and again when one says that a slot moved."""
 
-    def __init__(self, settings: Settings, url: RedisUrl) -> None:
+    def __init__(self, settings: Settings, url: RedisUrl, tls: ssl.SSLContext | None) -> None:
         self._settings = settings
         self._url = url
-        self._tls = tls_of(settings, url)
+        self._tls = tls
         self._timeout = settings.timeout_ms / 1_000
         self._servers: dict[Address, Server] = {}
-        self._owners: list[Address | None] = [None] * _SLOTS
+        self._owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._known = False
         self._learning: asyncio.Task[None] | None = None
 
@@ -59,10 +62,14 @@ class Cluster:
         """Run several, each where its key is. Raises Broken when one of them is not answered."""
         return await asyncio.gather(*(self.ask(command, until) for command in commands))
 
-    def listen(self, heard: Callable[[Any], None]) -> Connection:
-        """A connection for what the servers say unasked: all of them pass on what is published."""
-        well = [each for each in self._servers.values() if each.breaker.trouble is None]
-        return (well[0] if well else self._server(self._url.addresses[0])).listen(heard, NOBODY)
+    async def probe(self, until: float) -> None:
+        """Ask every server whether it is there."""
+        await asyncio.gather(*(each.probe(until) for each in tuple(self._servers.values())))
+
+    async def listener(self) -> Redis:
+        """A client for what is published: every server passes it on."""
+        well = [address for address, each in self._servers.items() if each.breaker.trouble is None]
+        return client_of(self._url, self._tls, (well or self._url.addresses)[0])
 
     def close(self) -> None:
         """End every connection."""
@@ -125,7 +132,7 @@ class Cluster:
 
     def _take_in(self, told: list[Any], source: Address) -> None:
         """Each is `[first slot, last slot, [host, port, …] of the master, replicas …]`; "" is whoever says it."""
-        owners: list[Address | None] = [None] * _SLOTS
+        owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         for first, last, node, *_ in told:
             address = ((node[0] or b"").decode() or source[0], node[1])
             owners[first : last + 1] = [address] * (last + 1 - first)
@@ -151,11 +158,4 @@ def slot_of(command: Command) -> int | None:
         key = command[1]
     if key is None:
         return None
-    return binascii.crc_hqx(_hashed(key if isinstance(key, bytes) else str(key).encode()), 0) % _SLOTS
-
-
-def _hashed(key: bytes) -> bytes:
-    """The part of a key that decides: what stands in its first braces, unless that is nothing."""
-    _, brace, rest = key.partition(b"{")
-    tag, closing, _ = rest.partition(b"}")
-    return tag if brace and closing and tag else key
+    return key_slot(key if isinstance(key, bytes) else str(key).encode())

@@ -63,11 +63,9 @@ class Connection(asyncio.Protocol):
         greeting: Sequence[Command],
         timeout: float,
         observer: Observer,
-        heard: Callable[[Any], None] | None = None,
     ) -> None:
         loop = self._loop = asyncio.get_running_loop()
         self._observer = observer
-        self._heard = heard
         self._reader = hiredis.Reader(replyError=Refusal)
         self._asked: deque[tuple[asyncio.Future[Any], int, float]] = deque()
         self._answers: list[Any] = []
@@ -101,14 +99,10 @@ class Connection(asyncio.Protocol):
         self._asked.append((future, answers, until))
         if self._watch is None:
             self._watch = self._loop.call_at(until, self._look)
-        self.tell(packed)
-        return future
-
-    def tell(self, packed: bytes) -> None:
-        """Send what has no answer of its own."""
         if not self._out and self._ready:
             self._loop.call_soon(self._flush)
         self._out.append(packed)
+        return future
 
     def close(self) -> None:
         """End it; what is under way fails."""
@@ -163,9 +157,6 @@ class Connection(asyncio.Protocol):
         out.clear()
 
     def _take(self, answer: Any) -> None:
-        if self._heard is not None and self._ready:
-            self._heard(answer)
-            return
         if not self._asked:
             raise hiredis.ProtocolError("an answer that nobody asked for")
         future, count, _ = self._asked[0]

@@ -1,6 +1,7 @@
 """One Redis server, found by its address or by asking sentinels who is the master."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 from config.redis_url import Address, RedisUrl
 from config.state import Redis as Settings
 from gateway.state.resp.breaker import Breaker
+from gateway.state.resp.client import find_master
 from gateway.state.resp.connection import Broken, Command, Connection, Dial, pack
 
+_PING = pack(("PING",))
 _SHARED_BY = 64
 """Answers that a connection owes when one more is opened: fewer connections make bigger writes."""
 
@@ -31,9 +34,10 @@ class Server:
             raise Broken("resting")
         return self._connection().ask(packed, answers, until)
 
-    def listen(self, heard: Callable[[Any], None], observer: "_Silent") -> Connection:
-        """A connection of its own for what the server says unasked."""
-        return Connection(self._dial, self._greeting, self._timeout, observer, heard)
+    async def probe(self, until: float) -> None:
+        """Ask whether it is there: the breaker learns it."""
+        with contextlib.suppress(Broken):
+            await self.ask(_PING, 1, until)
 
     def close(self) -> None:
         """End every connection: the next command opens one anew, to whoever is the master then."""
@@ -57,24 +61,12 @@ class Server:
         return best
 
 
-class _Silent:
-    """Nobody who wants to know how a server does."""
-
-    def answered(self) -> None: ...
-
-    def broke(self, reason: str) -> None: ...
-
-
-NOBODY = _Silent()
-
-
-def server_of(settings: Settings, url: RedisUrl) -> Server:
+def server_of(settings: Settings, url: RedisUrl, tls: ssl.SSLContext | None) -> Server:
     """The one server of a URL that is not a cluster's."""
-    tls = tls_of(settings, url)
     if url.kind == "unix":
         return Server(settings, _dial_path(url.path), greeting_of(url))
     if url.kind == "sentinel":
-        return Server(settings, _dial_master(settings, url, tls), (*greeting_of(url), ("ROLE",)))
+        return Server(settings, _dial_master(url, tls), (*greeting_of(url), ("ROLE",)))
     return server_at(settings, url, url.addresses[0], tls)
 
 
@@ -106,42 +98,9 @@ def _dial_path(path: str) -> Dial:
     return lambda protocol: asyncio.get_running_loop().create_unix_connection(protocol, path)
 
 
-def _dial_master(settings: Settings, url: RedisUrl, tls: ssl.SSLContext | None) -> Dial:
+def _dial_master(url: RedisUrl, tls: ssl.SSLContext | None) -> Dial:
     async def dial(protocol: Callable[[], asyncio.Protocol]) -> None:
-        master = await _find_master(settings, url, tls)
+        master = await find_master(url, tls)
         await asyncio.get_running_loop().create_connection(protocol, *master, ssl=tls)
 
     return dial
-
-
-async def _find_master(settings: Settings, url: RedisUrl, tls: ssl.SSLContext | None) -> Address:
-    """Ask every sentinel at once: the first that knows the master is believed, its role is checked after."""
-    asking = [asyncio.ensure_future(_ask_sentinel(settings, url, each, tls)) for each in url.addresses]
-    try:
-        for answer in asyncio.as_completed(asking):
-            if (master := await answer) is not None:
-                return master
-    finally:
-        for task in asking:
-            task.cancel()
-    raise Broken("no_master")
-
-
-async def _ask_sentinel(
-    settings: Settings, url: RedisUrl, address: Address, tls: ssl.SSLContext | None
-) -> Address | None:
-    """What one sentinel says. It is asked without a password, and with the same as Redis if it demands one."""
-    timeout = settings.timeout_ms / 1_000
-    question = pack(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", url.service))
-    login = tuple(command for command in greeting_of(url) if command[0] == "AUTH")
-    for greeting in ((), login) if login else ((),):
-        connection = Connection(_dial_address(address, tls), greeting, timeout, NOBODY)
-        try:
-            found = await connection.ask(question, 1, asyncio.get_running_loop().time() + timeout)
-        except Broken:
-            return None
-        finally:
-            connection.close()
-        if isinstance(found, list):
-            return found[0].decode(), int(found[1])
-    return None

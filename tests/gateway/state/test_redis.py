@@ -178,8 +178,20 @@ async def test_a_database_of_its_own(own_redis: RedisServer) -> None:
             assert client.get("a") == b"b"
 
 
+async def hears(redis: Redis) -> None:
+    """What is published is heard."""
+    heard: asyncio.Queue[bytes | None] = asyncio.Queue()
+    subscription = redis.subscribe("channel", heard.put_nowait)
+    async with asyncio.timeout(PATIENCE):
+        assert await heard.get() is None
+        await redis.command("PUBLISH", "channel", "hello")
+        assert await heard.get() == b"hello"
+    subscription.close()
+
+
 async def test_a_unix_socket(own_redis: RedisServer) -> None:
     async with connected(own_redis.settings(url=f"unix://{own_redis.socket}?db=2", timeout_ms=GENEROUS)) as redis:
+        await hears(redis)
         await redis.command("SET", "a", "b")
         with own_redis.client(db=2) as client:
             assert client.get("a") == b"b"
@@ -189,6 +201,7 @@ async def test_a_user_with_a_password(redis_with_password: RedisServer) -> None:
     url = f"redis://gateway:redis%2Dsecret@127.0.0.1:{redis_with_password.port}"
     async with connected(redis_with_password.settings(url=url, timeout_ms=GENEROUS)) as redis:
         assert await redis.command("ACL", "WHOAMI") == b"gateway"
+        await hears(redis)
 
 
 async def test_a_wrong_password_is_no_answer_and_never_told(
@@ -205,6 +218,7 @@ async def test_tls(tls_redis: Tls) -> None:
     settings = tls_redis.server.settings(url=tls_redis.url, ca_file=str(tls_redis.ca_file), timeout_ms=GENEROUS)
     async with connected(settings) as redis:
         assert await redis.command("PING") == b"PONG"
+        await hears(redis)
 
 
 async def test_tls_with_an_authority_that_nobody_trusts(tls_redis: Tls) -> None:
@@ -225,12 +239,7 @@ async def test_a_cluster_is_asked_where_the_key_is(redis_cluster: Cluster) -> No
 
 async def test_a_cluster_passes_messages_on(redis_cluster: Cluster) -> None:
     async with connected(state.Redis(url=redis_cluster.url, timeout_ms=GENEROUS)) as redis:
-        heard: asyncio.Queue[bytes | None] = asyncio.Queue()
-        redis.subscribe("channel", heard.put_nowait)
-        async with asyncio.timeout(PATIENCE):
-            assert await heard.get() is None
-            await redis.command("PUBLISH", "channel", "hello")
-            assert await heard.get() == b"hello"
+        await hears(redis)
 
 
 async def test_a_slot_that_moved_is_followed(redis_cluster: Cluster) -> None:
@@ -267,3 +276,14 @@ async def test_sentinels_know_the_master(redis_sentinels: Sentinels) -> None:
         await redis.command("SET", "a", "b")
         with redis_sentinels.master.client() as client:
             assert client.get("a") == b"b"
+        await hears(redis)
+
+
+async def test_sentinels_that_demand_a_password_are_told_it(redis_sentinels: Sentinels) -> None:
+    with redis_sentinels.sentinel() as sentinel, redis_sentinels.master.client() as master:
+        sentinel.execute_command("ACL", "SETUSER", "default", ">secret")
+        master.config_set("requirepass", "secret")
+    url = redis_sentinels.url.replace("://", "://:secret@")
+    async with connected(state.Redis(url=url, timeout_ms=GENEROUS)) as redis:
+        assert await redis.command("PING") == b"PONG"
+        await hears(redis)

@@ -15,10 +15,13 @@ from gateway.observe.counters import Counters
 from gateway.state.redis import Redis, RedisUnavailable
 from tests.gateway.state.test_redis import connected, eventually, works
 from tests.services.redis import RedisServer, Sentinels, free_port
+from tests.upstream.script import PATIENCE
 
 TIMEOUT_MS = 50
 SLACK = 0.5
 """Seconds that a busy machine may add."""
+SILENCE = 4.0
+"""Seconds after which whoever listens asks another connection."""
 WITHIN = TIMEOUT_MS / 1_000 + SLACK
 
 
@@ -58,6 +61,39 @@ async def test_hanging(own_redis: RedisServer) -> None:
         assert await fails(redis) == "timeout"
         own_redis.resume()
         await eventually(lambda: works(redis))
+
+
+async def test_trouble_is_known_also_while_nobody_asks(own_redis: RedisServer) -> None:
+    async with connected(own_redis.settings(timeout_ms=TIMEOUT_MS)) as redis:
+
+        async def told(trouble: str | None) -> bool:
+            return redis.trouble == trouble
+
+        own_redis.pause()
+        await eventually(lambda: told("timeout"))
+        assert redis.conditions() == [("redis", "does not answer: timeout")]
+        own_redis.resume()
+        await eventually(lambda: told(None))
+        assert redis.conditions() == []
+
+
+async def test_who_listens_to_a_server_that_hangs_is_told_of_the_gap(own_redis: RedisServer) -> None:
+    async with connected(own_redis.settings(timeout_ms=TIMEOUT_MS)) as redis:
+        heard: asyncio.Queue[bytes | None] = asyncio.Queue()
+        redis.subscribe("channel", heard.put_nowait)
+        async with asyncio.timeout(PATIENCE):
+            assert await heard.get() is None
+            own_redis.pause()
+            await asyncio.sleep(SILENCE)
+            own_redis.resume()
+            assert await heard.get() is None
+
+
+async def test_a_sentinel_that_hangs_costs_no_time(redis_sentinels: Sentinels) -> None:
+    async with fake(lambda _: None) as hanging:
+        first, second = (url.partition("://")[2] for url in (hanging.url, redis_sentinels.url))
+        async with connected(state.Redis(url=f"redis+sentinel://{first},{second}", timeout_ms=1_000)) as redis:
+            assert await works(redis)
 
 
 async def test_hanging_before_the_first_connection(own_redis: RedisServer) -> None:
