@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from adapters.inference.contract import Codec, StreamDecoder, Target
 from adapters.wire.embeddings import split_inputs
-from adapters.wire.errors import BadRequest, GatewayError, UpstreamError, UpstreamUnreachable
+from adapters.wire.errors import BadRequest, GatewayError, StreamIncomplete, UpstreamError, UpstreamUnreachable
 from adapters.wire.retry_after import limits_reset
 from adapters.wire.usage import Usage
 from gateway.batches import in_batches
@@ -155,7 +155,7 @@ async def _first_frames(response: Response, decoder: StreamDecoder) -> bytes:
         raise decoder.error
     told = read(first)
     if not told.says and told.finish is None:
-        raise UpstreamError("The provider's stream ended before it began.")
+        raise StreamIncomplete("The provider's stream ended before it began.")
     return first
 
 

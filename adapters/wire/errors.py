@@ -15,6 +15,7 @@
     ├── ProviderUnusable 503      what a provider's dialect needs is broken or not installed
     └── UpstreamError             the provider's status; 502 where it has none
         ├── UpstreamUnreachable 502
+        ├── StreamIncomplete 502
         └── UpstreamTimeout 504
 
 OpenAI's own codes: https://platform.openai.com/docs/guides/error-codes/api-errors
@@ -238,6 +239,15 @@ class UpstreamUnreachable(UpstreamError):
     """No connection, or one that broke before the answer."""
 
     code = "upstream_unreachable"
+
+
+class StreamIncomplete(UpstreamError):
+    """A stream that ended as streams do, but before its answer was whole."""
+
+    code = "stream_incomplete"
+
+    def __init__(self, message: str = "The provider's stream ended before its answer did.") -> None:
+        super().__init__(message)
 
 
 class UpstreamTimeout(UpstreamError):

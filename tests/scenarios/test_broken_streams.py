@@ -8,11 +8,13 @@ import pytest
 from tests.conftest import StartGateway
 from tests.gateway_process import GatewayProcess
 from tests.scenarios.raw import Answer, RawClient, ask, chat
-from tests.scenarios.reliability import DONE, chunks_of, delta, text_of, usage_chunk
+from tests.scenarios.reliability import DONE, chunks_of, delta, text_of, told, usage_chunk
 from tests.upstream import Case, Cut, Hang, Reset, Step, Upstream, event_stream, frame
 from tests.upstream.dialects.asked import KEY
 
 INSIDE = frame({"error": {"message": "Worker died.", "type": "server_error", "param": None, "code": "died"}})
+ENDED = frame({"id": "one", "model": "model-one", "choices": []})
+"""A last chunk after which a stream ends as if whole, though nothing said that it would."""
 CALL = [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a'}}]
 ROLE = delta("", id="two", role="assistant")
 REST = event_stream(ROLE, delta(" you?", id="two"), delta(id="two", finish="stop"), usage_chunk(7, 2, "two"), DONE)
@@ -39,6 +41,7 @@ def last_error(answer: Answer) -> Any:
         pytest.param(Cut(), "upstream_unreachable", id="cut"),
         pytest.param(Reset(), "upstream_unreachable", id="reset"),
         pytest.param(INSIDE, "died", id="an error inside"),
+        pytest.param(ENDED, "stream_incomplete", id="an end untold"),
     ],
 )
 def test_the_stream_ends_with_an_error_that_says_what_was_sent(
@@ -62,7 +65,7 @@ def test_a_half_tool_call_is_never_left_as_if_whole(start_gateway: StartGateway,
     assert not good.requests
 
 
-@pytest.mark.parametrize("death", [Cut(), INSIDE], ids=["cut", "an error inside"])
+@pytest.mark.parametrize("death", [Cut(), INSIDE, ENDED], ids=["cut", "an error inside", "an end untold"])
 def test_another_deployment_goes_on_with_the_text(
     start_gateway: StartGateway, upstream: Upstream, death: bytes | Step
 ) -> None:
@@ -136,13 +139,38 @@ def test_only_deployments_that_go_on_with_a_text_are_asked(start_gateway: StartG
     assert not good.requests
 
 
-def test_a_messages_stream_ends_with_an_error_event(start_gateway: StartGateway, upstream: Upstream) -> None:
-    case = upstream.on(event_stream(delta("Hello"), Cut()))
-    answer = ask(serve(start_gateway, case).port, chat("m", stream=True, max_tokens=9), "/v1/messages")
+@pytest.mark.parametrize("death", [Cut(), ENDED], ids=["cut", "an end untold"])
+def test_a_messages_stream_ends_with_an_error_event(
+    start_gateway: StartGateway, upstream: Upstream, death: bytes | Step
+) -> None:
+    case = upstream.on(event_stream(delta("Hello"), death))
+    answer = ask(
+        serve(start_gateway, case, broken_stream="error").port, chat("m", stream=True, max_tokens=9), "/v1/messages"
+    )
     name, data = answer.body.rstrip().split(b"\n\n")[-1].split(b"\n")
     assert name == b"event: error"
     assert json.loads(data.removeprefix(b"data: "))["error"]["details"]["sent"]["characters"] == 5
     assert b"message_stop" not in answer.body
+
+
+def test_completions_that_end_untold_end_with_an_error_event(start_gateway: StartGateway, upstream: Upstream) -> None:
+    case = upstream.on(
+        event_stream(frame({"id": "one", "choices": [{"index": 0, "text": "Hi", "finish_reason": None}]}))
+    )
+    gateway = serve(start_gateway, case, broken_stream="error")
+    answer = ask(gateway.port, {"model": "m", "prompt": "?", "stream": True}, "/v1/completions")
+    error = last_error(answer)
+    assert (error["code"], error["sent"]["characters"]) == ("stream_incomplete", 2)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+def test_a_stream_that_ends_untold_before_its_content_is_asked_for_elsewhere(
+    start_gateway: StartGateway, upstream: Upstream, path: str
+) -> None:
+    case, good = upstream.on(event_stream(delta("", role="assistant"), usage_chunk(3, 0))), upstream.on(REST)
+    answer = ask(serve(start_gateway, case, good).port, chat("m", stream=True, max_tokens=9), path)
+    assert b" you?" in answer.body
+    assert [(each.cause, each.error) for each in told(answer)] == [("first", "stream_incomplete"), ("fallback", None)]
 
 
 def test_another_dialect_goes_on_with_the_text(start_gateway: StartGateway, upstream: Upstream) -> None:

@@ -109,7 +109,8 @@ def test_frames_split_over_writes_go_out_whole(gateway: GatewayProcess, upstream
 
 
 def test_a_missing_done_is_added(gateway: GatewayProcess, upstream: Upstream) -> None:
-    assert stream(gateway, upstream.on(event_stream(delta("a"))).model).body == delta("a") + DONE
+    end = frame({"id": "1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    assert stream(gateway, upstream.on(event_stream(delta("a"), end)).model).body == delta("a") + end + DONE
 
 
 def test_a_last_frame_without_its_blank_line_is_kept(gateway: GatewayProcess, upstream: Upstream) -> None:

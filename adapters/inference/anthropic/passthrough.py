@@ -18,11 +18,10 @@ from adapters.inference.anthropic.schema import (
     read_counts,
     read_event,
 )
-from adapters.inference.anthropic.stream import CUT_OFF
 from adapters.inference.contract import Answer, Encoded, Target
 from adapters.messages.errors import error_event
 from adapters.wire.body import Body
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, StreamIncomplete, UpstreamError
 from adapters.wire.fields import drops_for
 from adapters.wire.redaction import redact
 from adapters.wire.usage import Usage
@@ -83,7 +82,7 @@ class MessagesStream:
     def close(self, counted: Usage | None = None) -> bytes:
         """The upstream ended: nothing is owed, unless it ended too early."""
         last = self._frame(self._framer.close())
-        return last if self._ended else self._fail(UpstreamError(CUT_OFF))
+        return last if self._ended else self._fail(StreamIncomplete())
 
     def _frame(self, frame: bytes) -> bytes:
         if self._ended:

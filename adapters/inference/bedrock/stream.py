@@ -34,7 +34,7 @@ from adapters.inference.contract import Target
 from adapters.wire.body import Body
 from adapters.wire.chunks import ChunkWriter
 from adapters.wire.completion import FinishReason
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, StreamIncomplete, UpstreamError
 from adapters.wire.structured import FORCED_TOOL, asked_schema, check_answer
 from adapters.wire.usage import Usage
 
@@ -105,7 +105,7 @@ class Stream:
         if self.error is not None:
             return b""
         if self._finish is None:
-            return self._fail(UpstreamError("The provider's stream ended before its answer did."))
+            return self._fail(StreamIncomplete())
         out = b"" if self._finished else self._finish_with({})
         return out if self.error is not None else out + self._writer.end(self.usage or counted)
 

@@ -43,7 +43,7 @@ from adapters.inference.cohere.schema import (
 from adapters.inference.contract import Target
 from adapters.wire.body import Body
 from adapters.wire.chunks import ChunkWriter
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, StreamIncomplete, UpstreamError
 from adapters.wire.structured import FORCED_TOOL, check_answer
 from adapters.wire.usage import Usage
 
@@ -99,7 +99,7 @@ class ChatStream:
         """The upstream ended: give usage and `[DONE]`, or an error where it ended too early."""
         last = b"" if self._ended else self._frame(self._framer.close())
         if not self._ended:
-            return last + self._fail(UpstreamError("The provider's stream ended before its last event."))
+            return last + self._fail(StreamIncomplete())
         return last if self.error is not None else last + self._writer.end(self.usage or counted)
 
     def _frame(self, frame: bytes) -> bytes:

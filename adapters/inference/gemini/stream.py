@@ -16,7 +16,7 @@ from adapters.inference.gemini.usage import tells_counts, tier_of, usage_of
 from adapters.wire.body import Body
 from adapters.wire.chunks import ChunkWriter
 from adapters.wire.completion import FinishReason
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, StreamIncomplete, UpstreamError
 from adapters.wire.structured import check_answer
 from adapters.wire.usage import Usage
 
@@ -61,7 +61,7 @@ class ChatStream:
         if self.error is not None:
             return last
         if not self._turns or any(turn.finish_reason is None for turn in self._turns.values()):
-            return last + self._fail(UpstreamError("The provider's stream ended before its answer did."))
+            return last + self._fail(StreamIncomplete())
         return last + self._writer.end(self.usage or counted)
 
     def _frame(self, frame: bytes) -> bytes:

@@ -20,7 +20,7 @@ from adapters.inference.ollama.response import (
 from adapters.inference.ollama.schema import ChatResponse, read_answer
 from adapters.wire.body import Body
 from adapters.wire.chunks import ChunkWriter
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, StreamIncomplete, UpstreamError
 from adapters.wire.structured import check_answer
 from adapters.wire.usage import Usage
 
@@ -62,7 +62,7 @@ class Stream:
         rest = self._lines.close()
         shown = self._line(rest) if rest else b""
         if not self._done:
-            shown += self._fail(UpstreamError("The provider's stream ended before the answer did."))
+            shown += self._fail(StreamIncomplete())
         return shown if self.error is not None else shown + self._writer.end(self.usage or counted)
 
     def _line(self, line: bytes) -> bytes:

@@ -7,7 +7,7 @@ from adapters.inference.openai.quirks import Kind, Mender, mender_for
 from adapters.inference.openai.response import decode
 from adapters.inference.openai.stream import Stream
 from adapters.wire.body import Body
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, StreamIncomplete, UpstreamError
 from adapters.wire.redaction import redact
 from adapters.wire.usage import Usage
 
@@ -93,7 +93,7 @@ class MendedStream:
         rest = self._framer.close()
         shown = self._frame(rest)
         if self._mender.is_open and not rest.strip() and not self._stream.ended:
-            shown += self._fail(UpstreamError("The provider's stream ended before its answer did."))
+            shown += self._fail(StreamIncomplete())
         return shown + self._stream.close(counted)
 
     def _frame(self, frame: bytes) -> bytes:

@@ -5,6 +5,9 @@ chunk without choices if it did. https://platform.openai.com/docs/api-reference/
 A client that did not ask still sees what the provider sends without being asked.
 """
 
+import re
+from collections import deque
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -13,7 +16,7 @@ from adapters.inference.contract import Target
 from adapters.inference.openai.errors import explain_inside
 from adapters.inference.openai.response import tells_error
 from adapters.wire.body import Body
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, StreamIncomplete, UpstreamError
 from adapters.wire.redaction import redact
 from adapters.wire.usage import Usage, read_usage
 
@@ -27,6 +30,10 @@ _LAST_NULL = b',"usage":null}\n\n'
 _WITHOUT_NULL = b"}\n\n"
 _OPENAI_NULL = (b'}],"usage":null,"obfuscation":"', b'}],"obfuscation":"')
 _PASSED_NULL = (b'"usage":null', b'"-----":null')  # of the same length, so that what is found is found in its place
+# Not where it stands in a text, whose quotes are escaped, and not empty, as some have it until the end.
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
+_LATEST = 16
+"""Reads of a stream in which a finish reason is looked for, where the provider does not say that it is done."""
 _USAGE_CHUNK_FIELDS = ("id", "object", "created", "model", "service_tier", "system_fingerprint")
 
 
@@ -53,12 +60,25 @@ _encode = msgspec.json.Encoder().encode
 class Stream:
     """An answer on its way; looks only into frames that have something to tell."""
 
-    __slots__ = ("_framer", "_held", "_hides", "_owed", "_sample", "_secret", "_wanted", "ended", "error", "usage")
+    __slots__ = (
+        "_framer",
+        "_held",
+        "_hides",
+        "_latest",
+        "_owed",
+        "_sample",
+        "_secret",
+        "_wanted",
+        "ended",
+        "error",
+        "usage",
+    )
 
     def __init__(self, target: Target, body: Body) -> None:
         self.usage: Usage | None = None
         self.error: GatewayError | None = None
         self._framer = sse.Framer()
+        self._latest: deque[bytes] = deque((), _LATEST)
         self._secret = target.settings.api_key
         self._wanted = body.wants_usage
         self._hides = not body.wants_usage and target.settings.stream_usage == "ask"
@@ -84,6 +104,9 @@ class Stream:
             frames = self._framer.feed(data)
         except sse.FrameTooLarge:
             return self._fail(UpstreamError("The provider's stream has an event that is too large."))
+        if not frames:
+            return b""
+        self._latest.append(frames)
         if self._wanted and not self._sample:
             self._sample = frames
         usage, silent = frames.find(b'"usage"'), 0
@@ -120,7 +143,10 @@ class Stream:
         return frames, usage, silent
 
     def close(self, counted: Usage | None = None) -> bytes:
-        """The upstream ended: give the frame it left open, the usage that is owed and `[DONE]`."""
+        """The upstream ended: give the frame it left open, the usage that is owed and `[DONE]`.
+
+        Where it told neither `[DONE]` nor a finish reason, its answer is not whole, which is an error.
+        """
         tail = b"" if self.ended else self._last_frames()
         if self._held and counted is not None:
             tail += sse.write(_counted_chunk(self._sample, counted))
@@ -131,14 +157,19 @@ class Stream:
     def _last_frames(self) -> bytes:
         last = self._framer.close()
         if not last.strip():
-            return last + self._finish(_DONE)
+            return last + self._finish_untold()
         if last.lstrip().startswith(b":"):
-            return self._finish(_DONE)
+            return self._finish_untold()
         data = sse.parse(last).data
         if data is None or not (data.strip() == b"[DONE]" or _is_object(data)):
-            return self._fail(UpstreamError("The provider's stream ended in the middle of an event."))
+            return self._fail(StreamIncomplete("The provider's stream ended in the middle of an event."))
+        self._latest.append(last)
         shown = self._frame(last.rstrip(b"\r\n") + b"\n\n")
-        return shown if self.ended else shown + self._finish(_DONE)
+        return shown if self.ended else shown + self._finish_untold()
+
+    def _finish_untold(self) -> bytes:
+        """The end of a stream that has no `[DONE]`."""
+        return self._finish(_DONE) if any(map(_FINISH.search, self._latest)) else self._fail(StreamIncomplete())
 
     def _frame(self, frame: bytes) -> bytes:
         """What the client gets for one frame."""

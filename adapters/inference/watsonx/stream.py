@@ -12,7 +12,7 @@ from adapters.inference.watsonx.response import call_id, finish_reason, is_judge
 from adapters.inference.watsonx.schema import ChatResponse, Choice, Message, ToolCall, read_answer
 from adapters.wire.body import Body
 from adapters.wire.chunks import ChunkWriter
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, StreamIncomplete, UpstreamError
 from adapters.wire.structured import check_answer
 from adapters.wire.usage import Usage, read_usage
 
@@ -67,7 +67,7 @@ class Stream:
         rest = self._framer.close()
         shown = self._frame(rest) if rest.strip() else b""
         if self.error is None and not (self._answers and all(each.finished for each in self._answers.values())):
-            shown += self._fail(UpstreamError("The provider's stream ended before the answer did."))
+            shown += self._fail(StreamIncomplete())
         return shown if self.error is not None else shown + self._writer.end(self.usage or counted)
 
     def _frame(self, frame: bytes) -> bytes:

@@ -12,6 +12,7 @@ from tests.adapters.inference.targets import request, target
 
 DONE = b"data: [DONE]\n\n"
 CONTENT = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+FINISH = b'data: {"id":"1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 NULL_LAST = CONTENT.replace(b"}\n", b',"usage":null}\n')
 USAGE = b'data: {"id":"1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}\n\n'
 COUNTS = b'{"prompt_tokens":3, "completion_tokens":2}'
@@ -197,6 +198,7 @@ def test_usage_is_not_owed_to_a_client_that_did_not_ask() -> None:
 
 def test_counted_usage_needs_no_chunk_before_it() -> None:
     stream = decoder(wants_usage=True)
+    assert stream.feed(DONE) == b""
     assert b'"total_tokens":4' in stream.close(Usage(prompt_tokens=3, completion_tokens=1))
 
 
@@ -209,8 +211,8 @@ def test_a_last_chunk_without_usage_does_not_unmake_what_was_told() -> None:
 @pytest.mark.parametrize("end", [b"", DONE, DONE[:-1], DONE[:-2], b"data:[DONE]", DONE + DONE, DONE + CONTENT])
 @pytest.mark.parametrize("size", [1, 1 << 30])
 def test_a_stream_ends_with_one_done(end: bytes, size: int) -> None:
-    out = shown(CONTENT + end, size=size)
-    assert out.startswith(CONTENT)
+    out = shown(FINISH + end, size=size)
+    assert out.startswith(FINISH)
     assert [sse.parse(frame).data for frame in sse.split(out)][1:] == [b"[DONE]"]
 
 
@@ -221,18 +223,54 @@ def test_nothing_follows_the_end() -> None:
     assert made.close() == b""
 
 
-def test_an_empty_stream_is_ended() -> None:
-    assert shown(b"") == DONE
+AFTER_THE_FINISH = (USAGE, b": ping\n\n" * 3, b'data: {"id":"1","choices":[]}\n\n')
+UNFINISHED = {
+    "nothing": b"",
+    "a comment": b": keep-alive\n\n",
+    "content": CONTENT,
+    "a null for a reason": FINISH.replace(b'"stop"', b"null"),
+    "an empty reason": FINISH.replace(b'"stop"', b'""'),
+    "a reason in a text": CONTENT.replace(b'"a"', b'"\\"finish_reason\\":\\"stop\\""'),
+    "usage": CONTENT + USAGE,
+}
 
 
-@pytest.mark.parametrize("cut", [CONTENT[:-1], CONTENT[:-2], CONTENT[:-2] + b"\r\n\r"])
+@pytest.mark.parametrize("size", [1, 7, 1 << 30])
+@pytest.mark.parametrize("after", AFTER_THE_FINISH)
+@pytest.mark.parametrize("finish", [FINISH, FINISH.replace(b'"finish_reason":', b'"finish_reason" : ')])
+def test_a_stream_without_done_is_whole_once_it_told_why_it_ends(finish: bytes, after: bytes, size: int) -> None:
+    assert shown(CONTENT + finish + after, size=size, stream_usage="sent") == CONTENT + finish + after + DONE
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 30])
+@pytest.mark.parametrize("stream", UNFINISHED.values(), ids=UNFINISHED.keys())
+def test_a_stream_with_neither_done_nor_a_finish_reason_is_broken(stream: bytes, size: int) -> None:
+    made = decoder(stream_usage="sent")
+    out = b"".join(made.feed(stream[start : start + size]) for start in range(0, len(stream), size))
+    assert out == stream
+    assert made.error is None
+    told = json.loads(sse.parse(made.close()).data or b"")["error"]
+    assert (told["code"], told["type"]) == ("stream_incomplete", "upstream_error")
+    assert made.error is not None
+    assert made.error.retryable
+
+
+def test_an_incomplete_stream_owes_nothing_more() -> None:
+    made = decoder(wants_usage=True, stream_usage="sent")
+    made.feed(CONTENT)
+    assert made.owes_usage
+    assert b"usage" not in made.close(Usage(3, 1))
+    assert (made.owes_usage, made.close()) == (False, b"")
+
+
+@pytest.mark.parametrize("cut", [FINISH[:-1], FINISH[:-2], FINISH[:-2] + b"\r\n\r"])
 def test_a_last_frame_that_lacks_its_end_is_completed(cut: bytes) -> None:
-    assert shown(CONTENT + cut) == CONTENT + CONTENT + DONE
+    assert shown(CONTENT + cut) == CONTENT + FINISH + DONE
 
 
 @pytest.mark.parametrize("rest", [b": keep", b"\r\n: a\r\n"])
 def test_a_comment_that_was_cut_is_left_out(rest: bytes) -> None:
-    assert shown(CONTENT + rest) == CONTENT + DONE
+    assert shown(FINISH + rest) == FINISH + DONE
 
 
 @pytest.mark.parametrize("rest", [CONTENT[:-5], b"data: ", b"da", b"event: x", b'{"id":"1"}', b"data: 7"])
@@ -332,7 +370,7 @@ def test_any_stream_is_shown_the_same_at_every_split(
 def test_a_client_that_did_not_ask_sees_everything_but_what_the_question_brought(
     told: list[dict[str, Any]], separators: tuple[str, str], end: bytes
 ) -> None:
-    stream = b"".join(framed(chunk, separators, end) for chunk in told)
+    stream = b"".join(framed(chunk, separators, end) for chunk in told) + DONE
     frames = sse.split(shown(stream))
     expected = [
         {name: value for name, value in chunk.items() if name != "usage" or value is not None}

@@ -132,7 +132,7 @@ def test_a_stream_that_ends_without_a_reason_and_without_done_was_cut() -> None:
     told = decoder.feed(stream(piece({"content": "a"}), done=False)) + decoder.close()
     assert decoder.error is not None
     assert decoder.error.retryable
-    assert list(chunks(told))[-1]["error"]["code"] == "upstream_error"
+    assert list(chunks(told))[-1]["error"]["code"] == "stream_incomplete"
     assert b"[DONE]" not in told
 
 
