@@ -42,6 +42,7 @@ async def run(seconds: float, rate: float, seed: int, folder: Path) -> Report:
             sampling.cancel()
             _say(began, traffic, "the replicas drain")
             await asyncio.to_thread(stage.stop_gateways)
+            await asyncio.to_thread(stage.inherit)
             rows = rows_of(stage.postgres.run, stage.database)
         finally:
             await asyncio.to_thread(stage.__exit__)

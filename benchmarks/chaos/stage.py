@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ KEYS = {owner: f"sk-chaos-{owner}-0123456789abcdef" for owner in ("ada", "bela",
 SPENDER = "dion"
 """The owner with a hard budget."""
 BUDGET_USD = 0.5
+_INHERIT_SECONDS = 2.0
 _PRICES = {"prompt": 100, "completion": 400, "version": "2026-01-01"}
 
 
@@ -121,6 +123,12 @@ class Stage:
             gateway.terminate()
         for gateway in self.gateways:
             gateway.wait()
+
+    def inherit(self) -> None:
+        """Start the replicas once more: what the last ones could not write, their successors do."""
+        for index in range(REPLICAS):
+            with GatewayProcess(self.configuration(index, workers=1), self._folder / f"replica-{index}"):
+                time.sleep(_INHERIT_SECONDS)
 
 
 def _pss_mb(pid: int) -> float:
