@@ -3,7 +3,7 @@
 import itertools
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from adapters.inference.contract import StreamDecoder, Target
 from adapters.wire.body import Body
@@ -273,6 +273,10 @@ def new_request_id() -> bytes:
     return b"req_%b%012x" % (_process_id, next(_count))
 
 
+ATTEMPT_NUMBER_AT: Final = 24
+"""Where the number in an attempt's id begins; what stands before it is the process."""
+
+
 def new_attempt_id() -> bytes:
-    """An id that no other attempt has, in any process: 36 bytes."""
+    """An id that no other attempt has, in any process: 36 bytes. In one process, later ones are larger."""
     return b"att_%b%012x" % (_process_id, next(_count))

@@ -18,6 +18,7 @@ from gateway.app import App
 from gateway.auth.managed import ManagedKeys
 from gateway.call import Call
 from gateway.ledger.books import Books
+from gateway.ledger.spending import Spending
 from gateway.observe.counter import Counter
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
@@ -96,7 +97,7 @@ async def _serve(worker: Worker) -> None:
         observed.health,
         *_standings(redis),
         ledger=books.ledger,
-        limits=_desk(config, counters, redis),
+        limits=_desk(config, counters, redis, books.spending),
         replicas=_replicas(redis),
         keys=_keys(config, books.records, counters, observed.health),
     )
@@ -159,13 +160,15 @@ def _standings(redis: "Redis | None") -> "tuple[Standings, Shared | None]":
     return standings, Shared(redis, standings)
 
 
-def _desk(config: Config, counters: Counters, redis: "Redis | None") -> Desk:
-    """Where limits are counted: in Redis where there is one."""
+def _desk(config: Config, counters: Counters, redis: "Redis | None", spending: Spending | None) -> Desk:
+    """Where limits are counted: in Redis where there is one. What the ledger knows was spent before counts too."""
     desk = Desk(counters)
+    if spending is not None:
+        desk.remember(spending)
     if redis is not None:
         from gateway.state.limits.shared import RedisLimits
 
-        desk.share(RedisLimits(redis, desk.alarm.warn, config.limits.lease_seconds))
+        desk.share(RedisLimits(redis, desk.alarm.warn, config.limits.lease_seconds, past=spending))
     return desk
 
 

@@ -9,6 +9,7 @@ from config.schema import Config
 from config.state import Records as Settings
 from gateway.ledger.journal import Journal
 from gateway.ledger.ledger import Ledger
+from gateway.ledger.spending import Spending
 from gateway.ledger.writer import Writer
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
@@ -19,12 +20,13 @@ from gateway.state.records.open import state_folder
 class Books:
     """The database of records, and the ledger in front of it; neither where the configuration has none."""
 
-    __slots__ = ("_writer", "ledger", "records")
+    __slots__ = ("_writer", "ledger", "records", "spending")
 
     def __init__(self, config: Config, records: Records | None, estimates: Estimates, counters: Counters) -> None:
         """Make the journal, and begin to write what stands in it. Raises RecordsUnusable."""
         self.records = records
         self.ledger: Ledger | None = None
+        self.spending: Spending | None = None
         settings = config.state.records
         if records is not None and settings is not None:
             folder = _folder(settings)
@@ -32,6 +34,7 @@ class Books:
             self.ledger = Ledger(journal, estimates, counters)
             self._writer = Writer(self.ledger, records, folder, counters, settings.keep_days)
             self._writer.start()
+            self.spending = Spending(records, self._writer.write)
 
     def gauges(self) -> Iterable[tuple[str, tuple[str, ...], float]]:
         """What waits to be written, for /metrics."""

@@ -31,10 +31,10 @@ class Inheritance:
         self._counters = counters
         self._looked = float("-inf")
 
-    async def look(self) -> None:
-        """Look, not more often than every few seconds. Raises what inserting raises."""
+    async def look(self, *, at_once: bool = False) -> None:
+        """Look, not more often than every few seconds unless it must be at once. Raises what inserting raises."""
         now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS:
+        if now - self._looked < _LOOK_SECONDS and not at_once:
             return
         self._looked = now
         for left in left_in(self._folder):

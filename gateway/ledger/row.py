@@ -35,7 +35,7 @@ NUMBERS = frozenset(
 UNKNOWN_USE: Final = b"[" + b",".join([b"null"] * len(USED)) + b"]"
 _LOST: Final = b'[null,0,"worker_lost",null,null,null]'
 _SIDE = frozenset({"mirror", "refresh", "similarity"})
-_NAME_MAX = 256
+NAME_MAX = 256
 _WORD_MAX = 128
 _MICROSECONDS = 1_000_000
 
@@ -65,8 +65,8 @@ def _begun(call: Call, now: int, provider: str | None, model: str | None, cause:
             caller.owner,
             caller.team,
             caller.organisation,
-            call.body.model[:_NAME_MAX],
-            call.route.name[:_NAME_MAX] if call.route is not None else None,
+            call.body.model[:NAME_MAX],
+            call.route.name[:NAME_MAX] if call.route is not None else None,
             provider,
             model,
             call.operation,

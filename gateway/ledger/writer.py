@@ -48,10 +48,17 @@ class Writer:
         """Read, and not yet in the database."""
         self._task: asyncio.Task[None] | None = None
         self._failing = False
+        self._writing = asyncio.Lock()
 
     def start(self) -> None:
         """Begin to write."""
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def write(self) -> None:
+        """Write at once what is over by now, here and on dead workers. Raises RecordsUnavailable."""
+        async with self._writing:
+            await self._write()
+            await self._inheritance.look(at_once=True)
 
     async def close(self) -> None:
         """Write what is left, or leave it to the next start."""
@@ -59,7 +66,7 @@ class Writer:
             self._task.cancel()
             await asyncio.wait([self._task])
         try:
-            async with asyncio.timeout(_LAST_SECONDS):
+            async with asyncio.timeout(_LAST_SECONDS), self._writing:
                 await self._write()
         except (TimeoutError, RecordsUnavailable) as fault:
             log.warning("rows of the ledger stay in its journal until the next start: %s", fault or "no time is left")
@@ -69,8 +76,9 @@ class Writer:
         wait = _EVERY_SECONDS
         while True:
             try:
-                await self._write()
-                await self._inheritance.look()
+                async with self._writing:
+                    await self._write()
+                    await self._inheritance.look()
                 await self._retention.look()
                 wait = _EVERY_SECONDS
                 self._failing = False

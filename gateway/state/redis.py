@@ -1,7 +1,8 @@
 """The Redis that workers and replicas share: every command bounded in time, and left alone while it is down.
 
 It speaks the protocol itself (`resp/`): commands that are asked in one tick of the loop share one write, which costs a
-fifth of a client that writes and reads one command at a time (docs/decisions/0010-one-pipeline-to-redis.md).
+fifth of a client that writes and reads one command at a time. Beside the path of requests it is redis-py that speaks
+(docs/decisions/0010-one-pipeline-to-redis.md).
 
 In a cluster a script's keys must be on one server: those that belong together share a part in braces,
 `limits:{key-7}:minute` and `limits:{key-7}:day`. Only that part decides where a key is.
@@ -39,7 +40,10 @@ class RedisUnavailable(Exception):
 
 
 class Script:
-    """A Lua script that runs atomically. It is sent whole where Redis does not know it, else called by its digest."""
+    """A Lua script that runs atomically. It is sent whole where Redis does not know it, else called by its digest.
+
+    One that is sent whole has one argument more: a server that does not know it was started anew, or is another one.
+    """
 
     def __init__(self, redis: "Redis", source: str) -> None:
         self._redis = redis
@@ -49,7 +53,7 @@ class Script:
     async def __call__(self, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         """Run it. Raises RedisUnavailable."""
         rest = (len(keys), *keys, *arguments)
-        return await self._redis.run_script(("EVALSHA", self._digest, *rest), ("EVAL", self._source, *rest))
+        return await self._redis.run_script(("EVALSHA", self._digest, *rest), ("EVAL", self._source, *rest, "new"))
 
 
 class Redis:

@@ -6,7 +6,7 @@ from typing import Final
 from config.limits import CallLimits, Limit
 from gateway.auth import Caller
 from gateway.cost import nano_dollars
-from gateway.state.limits.contract import Bucket, Measure
+from gateway.state.limits.contract import Bucket, Kind, Measure
 
 _KNOWN_MAX: Final = 4_096
 _MINUTE: Final = (1_000, 60)
@@ -58,20 +58,21 @@ class Accounts:
         account = known[who] = Account(buckets) if buckets else None
         return account
 
-    def _held(self, caller: Caller, model: str) -> Iterator[tuple[str, str, Limit]]:
+    def _held(self, caller: Caller, model: str) -> Iterator[tuple[Kind, str, Limit]]:
         limits = self._limits
-        for holder, name, limit in (
+        held: tuple[tuple[Kind, str | None, Limit | None], ...] = (
             ("key", caller.name, caller.limit or limits.each_key),
             ("owner", caller.owner, limits.owners.get(caller.owner)),
             ("team", caller.team, limits.teams.get(caller.team or "")),
             ("organisation", caller.organisation, limits.organisations.get(caller.organisation or "")),
             ("model", model, limits.models.get(model)),
-        ):
+        )
+        for holder, name, limit in held:
             if limit is not None and name is not None:
                 yield holder, name, limit
 
 
-def _buckets(holder: str, name: str, limit: Limit) -> Iterator[Bucket]:
+def _buckets(holder: Kind, name: str, limit: Limit) -> Iterator[Bucket]:
     who = f"{holder} '{name}'"
     for title, measure, (width, slots) in _WINDOWS:
         if (most := getattr(limit, title)) is not None:
@@ -88,4 +89,6 @@ def _buckets(holder: str, name: str, limit: Limit) -> Iterator[Bucket]:
             warn=nano_dollars(budget.warn_usd or 0),
             holder=who,
             title=f"budget per {budget.per}" if budget.per != "total" else "total budget",
+            kind=holder,
+            holder_name=name,
         )

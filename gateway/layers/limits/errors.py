@@ -33,7 +33,7 @@ class BudgetSpent(GatewayError):
 
 
 class LimitsUnavailable(GatewayError):
-    """Redis does not answer, and the call may not be made uncounted."""
+    """Redis or the ledger does not answer, and the call may not be made uncounted."""
 
     status = 503
     code = "limits_unavailable"

@@ -14,7 +14,7 @@ from gateway.layers.limits.headers import Header, printable, renamed, standing, 
 from gateway.layers.limits.settlement import Settlement, prices_of
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
-from gateway.state.limits.contract import Amounts, Lease, LimitStore, Refusal
+from gateway.state.limits.contract import Amounts, Lease, LimitStore, Refusal, Unread
 from gateway.state.limits.desk import Desk
 from gateway.state.redis import RedisUnavailable
 
@@ -51,10 +51,12 @@ class Limits:
             amounts = self._largest(call, account)
         store: LimitStore = self._desk.store
         try:
-            answer = await store.reserve(account.buckets, amounts)
+            answer = await store.reserve(account.buckets, amounts, call.attempts)
         except RedisUnavailable:
             store = self._without_redis(account)
             answer = await store.reserve(account.buckets, amounts)
+        except Unread:
+            raise self._unread() from None
         if isinstance(answer, Refusal):
             raise self._refuse(answer)
         call.on_close.append(Settlement(store, answer, account.spends, self._estimates, self._counters))
@@ -107,6 +109,12 @@ class Limits:
             )
         self._desk.alarm.counting_alone()
         return self._desk.memory
+
+    def _unread(self) -> GatewayError:
+        self._counters.add("limits_refused", "unread")
+        return LimitsUnavailable(
+            "What this key's budget has spent is being read from the ledger. Try again.", retry_after=_RETRY_SECONDS
+        )
 
     def _refuse(self, refusal: Refusal) -> GatewayError:
         bucket = refusal.bucket

@@ -16,6 +16,16 @@ def period_of(per: str, now: int) -> tuple[int, int]:
     return (day, (day + 1) * _DAY) if per == "day" else _month(day)
 
 
+def start_of(per: str, period: int) -> int:
+    """When a period of that number begins, in milliseconds."""
+    if per == "total":
+        return 0
+    if per == "day":
+        return period * _DAY
+    year, month = divmod(period - 1, 12)
+    return int(datetime(year, month + 1, 1, tzinfo=UTC).timestamp()) * 1_000
+
+
 @lru_cache(maxsize=64)
 def _month(day: int) -> tuple[int, int]:
     first = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).replace(day=1)

@@ -3,9 +3,9 @@
 Times are whole milliseconds of UTC. Money is nano-dollars.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import IntEnum
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -25,6 +25,8 @@ class Measure(IntEnum):
     PARALLEL = 2
     MONEY = 3
 
+
+Kind: TypeAlias = Literal["key", "owner", "team", "organisation", "model"]
 
 Amounts: TypeAlias = tuple[int, int, int, int]
 """What a call reserves, or has used, of each measure."""
@@ -50,6 +52,10 @@ class Bucket(Struct, frozen=True):
     """Whose it is and what it is, for people: `key 'a'`."""
     title: str = ""
     """What it is called in the configuration."""
+    kind: Kind = "key"
+    """What its holder is."""
+    holder_name: str = ""
+    """Whose money it is, as the ledger has it."""
 
 
 class Lease(Struct):
@@ -92,11 +98,52 @@ Tell: TypeAlias = Callable[[Bucket, int], None]
 """Takes a budget whose soft end was passed just now, and what is spent of it."""
 
 
+class Unread(Exception):
+    """What a budget has spent is not known yet: the ledger could not be read in time."""
+
+
+class Named(Protocol):
+    """An attempt, as far as it matters here."""
+
+    id: bytes
+
+
+class Under(Struct, frozen=True):
+    """The calls that a worker had under way under a budget when it wrote everything else to the ledger."""
+
+    mark: str
+    """An attempt's id: the worker's attempts after it belong to those calls."""
+    attempts: Sequence[str] = ()
+    """Ids of those before it."""
+
+
+class Past(Protocol):
+    """What was spent before a store began to count. Raises RecordsUnavailable from both."""
+
+    async def write(self) -> None:
+        """Have everything in the ledger that is over on this worker, and on dead ones of this machine."""
+        ...
+
+    async def spent(self, bucket: Bucket, since: int, without: Collection[Under] = ()) -> int:
+        """What a budget's holder has spent since a time, in nano-dollars, without some calls under way."""
+        ...
+
+
+Settled: TypeAlias = tuple[int, Literal["settle", "release", "void"], Amounts, Sequence[Bucket]]
+"""A lease, what becomes of it, what was used, and where. One is void whose reservation was given up: the store may have
+made it, or may still."""
+
+
 class LimitStore(Protocol):
     """Where it is counted."""
 
-    async def reserve(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal:
-        """Reserve in all of them or in none. Raises RedisUnavailable."""
+    async def reserve(
+        self, buckets: Sequence[Bucket], amounts: Amounts, attempts: Sequence[Named] = ()
+    ) -> Lease | Refusal:
+        """Reserve in all of them or in none. `attempts` are the call's, now and later.
+
+        Raises RedisUnavailable, and Unread where a budget can't be opened in time.
+        """
         ...
 
     def release(self, lease: Lease) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from config.limits import CallLimits
 from gateway.cost import dollars
 from gateway.observe.counters import Counters
-from gateway.state.limits.contract import Bucket, LimitStore
+from gateway.state.limits.contract import Bucket, LimitStore, Past
 from gateway.state.limits.memory import MemoryLimits
 from gateway.state.limits.webhook import Webhook
 
@@ -49,7 +49,7 @@ class Alarm:
             log.warning("limits: Redis does not answer, each worker counts alone")
 
     def _budget(self, event: str, bucket: Bucket, spent: int) -> None:
-        self._counters.add(f"{event}s")
+        self._counters.add("budget_events", event)
         told = {
             "event": event,
             "budget": bucket.title,
@@ -79,6 +79,10 @@ class Desk:
         self.store: LimitStore = self.memory
         """What counts."""
         self._shared: RedisLimits | None = None
+
+    def remember(self, past: Past) -> None:
+        """Open purses of this process with what was spent before."""
+        self.memory.past = past
 
     def share(self, shared: "RedisLimits") -> None:
         """Count in Redis from now on."""

@@ -1,14 +1,30 @@
 """Limits of one process, in its memory. The loop runs one thing at a time, so nothing is locked."""
 
+import asyncio
 import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from gateway.state.limits.calendar import period_of
-from gateway.state.limits.contract import NEVER, SOON, Amounts, Bucket, Lease, Measure, Refusal, Tell
+from gateway.state.limits.calendar import period_of, start_of
+from gateway.state.limits.contract import (
+    NEVER,
+    SOON,
+    Amounts,
+    Bucket,
+    Lease,
+    Measure,
+    Named,
+    Past,
+    Refusal,
+    Tell,
+    Unread,
+)
+from gateway.state.records.contract import RecordsUnavailable
 
 _SWEEP_AT: Final = 4_096
+OPENING_SECONDS: Final = 1.0
+"""How long a call waits for the ledger."""
 
 
 def milliseconds() -> int:
@@ -104,10 +120,10 @@ class Purse:
 
     __slots__ = ("_held", "_period", "spent", "told")
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._period = -1
+    def __init__(self, bucket: Bucket, period: int = -1, spent: int = 0) -> None:
+        self._period = period
         self._held = 0
-        self.spent = 0
+        self.spent = spent
         self.told = False
         """Whether somebody was told that it is spent."""
 
@@ -155,21 +171,32 @@ _KINDS: Final[dict[Measure, type[State]]] = {
 class MemoryLimits:
     """The store of a gateway without Redis, and of each worker while Redis does not answer."""
 
-    def __init__(self, tell: Tell, clock: Callable[[], int] = milliseconds) -> None:
+    def __init__(
+        self, tell: Tell, clock: Callable[[], int] = milliseconds, *, opening_seconds: float = OPENING_SECONDS
+    ) -> None:
+        self.past: Past | None = None
+        """Where purses begin with what was spent before; without it, they begin with nothing."""
         self._tell = tell
         self._clock = clock
         self._now = 0
         self._states: dict[str, tuple[Bucket, State]] = {}
         self._sweep_at = _SWEEP_AT
         self._count = itertools.count()
+        self._opening_seconds = opening_seconds
+        self._openings: dict[str, asyncio.Task[bool]] = {}
 
-    async def reserve(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal:
-        """Reserve in all buckets or in none."""
+    async def reserve(
+        self, buckets: Sequence[Bucket], amounts: Amounts, attempts: Sequence[Named] = ()
+    ) -> Lease | Refusal:
+        """Reserve in all buckets or in none. Raises Unread where a budget can't be opened in time."""
         self._now = now = max(self._now, self._clock())
         states = []
         refusal = None
         for bucket in buckets:
             found = self._states.get(bucket.name)
+            if found is None and self.past is not None and bucket.measure is Measure.MONEY:
+                await self._opened(bucket, self.past)
+                return await self.reserve(buckets, amounts)
             state = self._new(bucket) if found is None else found[1]
             states.append(state)
             asked = amounts[bucket.measure]
@@ -208,16 +235,44 @@ class MemoryLimits:
             if before < bucket.warn <= state.spent:
                 self._tell(bucket, state.spent)
 
+    async def _opened(self, bucket: Bucket, past: Past) -> None:
+        """Wait until a purse is open: whoever comes first has it opened for all."""
+        task = self._openings.get(bucket.name)
+        if task is None:
+            task = self._openings[bucket.name] = asyncio.create_task(self._open(bucket, past))
+        done, _ = await asyncio.wait([task], timeout=self._opening_seconds)
+        if not done or not task.result():
+            raise Unread
+
+    async def _open(self, bucket: Bucket, past: Past) -> bool:
+        """Open a purse with what was spent in its period. No call under way spends from it: none could reserve."""
+        try:
+            await past.write()
+            period, _ = period_of(bucket.per, max(self._now, self._clock()))
+            spent = await past.spent(bucket, start_of(bucket.per, period))
+            self._make_room()
+            self._states[bucket.name] = (bucket, Purse(bucket, period, spent))
+        except RecordsUnavailable:
+            return False
+        else:
+            return True
+        finally:
+            del self._openings[bucket.name]
+
     def _mark(self, refusal: Refusal) -> None:
         state = self._states[refusal.bucket.name][1]
         if isinstance(state, Purse) and not refusal.held and refusal.asked <= refusal.bucket.most:
             refusal.first, state.told = not state.told, True
 
     def _new(self, bucket: Bucket) -> State:
+        self._make_room()
+        state = _KINDS[bucket.measure](bucket)
+        self._states[bucket.name] = (bucket, state)
+        return state
+
+    def _make_room(self) -> None:
+        """Forget what is idle, where much is known."""
         if len(self._states) >= self._sweep_at:
             now = self._now
             self._states = {name: (b, s) for name, (b, s) in self._states.items() if not s.is_idle(b, now)}
             self._sweep_at = max(_SWEEP_AT, 2 * len(self._states))
-        state = _KINDS[bucket.measure](bucket)
-        self._states[bucket.name] = (bucket, state)
-        return state

@@ -15,13 +15,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import msgspec
 
 from gateway.state.limits.calendar import period_of
-from gateway.state.limits.contract import MOST, Amounts, Bucket, Lease, Measure, Refusal, Tell
-from gateway.state.limits.memory import milliseconds
+from gateway.state.limits.contract import MOST, Amounts, Bucket, Lease, Measure, Named, Past, Refusal, Settled, Tell
+from gateway.state.limits.memory import OPENING_SECONDS, milliseconds
+from gateway.state.limits.openings import Openings
 from gateway.state.redis import Redis, RedisUnavailable
 
 log = logging.getLogger("isthmus.limits")
@@ -33,11 +34,10 @@ _WAITING_MAX: Final = 100_000
 the worker ends."""
 _RETRY_SECONDS: Final = 0.25
 _LAST_SECONDS: Final = 2.0
+_SETTLING_SECONDS: Final = 6.0
+"""The longest rest of a Redis that did not answer (resp/breaker.py), and a second."""
+_SHUT: Final = -2
 _encode = msgspec.msgpack.Encoder().encode
-
-Waiting: TypeAlias = tuple[int, Literal["settle", "release", "void"], Amounts, Sequence[Bucket]]
-"""A lease, what becomes of it, what was used, and where. One is void whose reservation was given up: Redis may have
-made it, or may still."""
 
 
 def read_scripts() -> dict[str, str]:
@@ -51,8 +51,16 @@ class RedisLimits:
     """The store of a gateway with Redis."""
 
     def __init__(
-        self, redis: Redis, tell: Tell, patience: float = 15.0, clock: Callable[[], int] | None = None
+        self,
+        redis: Redis,
+        tell: Tell,
+        patience: float = 15.0,
+        clock: Callable[[], int] | None = None,
+        *,
+        past: Past | None = None,
+        settling: float = _SETTLING_SECONDS,
     ) -> None:
+        """`past`: with what purses begin; without it, with nothing."""
         scripts = {name: redis.script(source) for name, source in read_scripts().items()}
         self._reserve, self._settle = scripts["reserve"], scripts["settle"]
         self._renew, self._leave = scripts["renew"], scripts["leave"]
@@ -63,31 +71,59 @@ class RedisLimits:
         self._base = redis.key("{limits}", "")
         self._own = tuple(self._base + name for name in ("workers", f"leases:{self._worker}", f"void:{self._worker}"))
         self._count = itertools.count(1)
-        self._waiting: deque[Waiting] = deque(maxlen=_WAITING_MAX)
+        self._waiting: deque[Settled] = deque(maxlen=_WAITING_MAX)
         self._sent = 0
         self._news = asyncio.Event()
         self._work: asyncio.Task[None] | None = None
+        self._openings: Openings | None = None
+        if past is not None:
+            place = (self._base, self._worker, self._key, self._wait_with)
+            self._openings = Openings(past, scripts, *place, settling=settling, clock=clock)
 
     @property
     def unsettled(self) -> int:
         """Calls that are over and that Redis has not been told of."""
         return len(self._waiting) + self._sent
 
-    async def reserve(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal:
-        """Reserve in all buckets or in none. Raises RedisUnavailable."""
+    async def reserve(
+        self, buckets: Sequence[Bucket], amounts: Amounts, attempts: Sequence[Named] = ()
+    ) -> Lease | Refusal:
+        """Reserve in all buckets or in none. Raises RedisUnavailable, and Unread for a budget not opened in time."""
         if self._work is None:
             self._work = asyncio.create_task(self._run())
+        openings = self._openings
+        if openings is None or not any(bucket.per for bucket in buckets):
+            return self._made(*await self._try(buckets, amounts), buckets, amounts)
+        until = asyncio.get_running_loop().time() + OPENING_SECONDS
+        while True:
+            lines = openings.lines
+            number, answer = await self._try(buckets, amounts)
+            shut = [buckets[index] for index in answer[1:]] if answer[0] == _SHUT else []
+            if answer[0] == 1:
+                if openings.lines == lines:
+                    lease = Lease(number, buckets, amounts, answer[2::2], answer[3::2], answer[1])
+                    openings.begin(lease, attempts)
+                    return lease
+                self._wait_with((number, "void", (0, 0, 0, 0), ()))  # perhaps in a purse that was lost meanwhile
+            elif not shut:
+                return self._made(number, answer, buckets, amounts)
+            await openings.wait(shut, until)
+
+    async def _try(self, buckets: Sequence[Bucket], amounts: Amounts) -> tuple[int, list[Any]]:
         now = self._clock() if self._clock else milliseconds()
         number = next(self._count)
         keys = [*self._own, *(self._key(bucket.name) for bucket in buckets)]
         given = now if self._clock else 0
         asked = [_asked(bucket, amounts, now) for bucket in buckets]
-        message = _encode((self._base, self._worker, number, given, self._patience, asked))
+        with_ledger = self._openings is not None
+        message = _encode((self._base, self._worker, number, given, self._patience, asked, with_ledger))
         try:
-            answer = await self._reserve(keys, [message])
+            return number, await self._reserve(keys, [message])
         except BaseException:
             self._wait_with((number, "void", (0, 0, 0, 0), ()))  # it may have been reserved all the same, or will be
             raise
+
+    def _made(self, number: int, answer: list[Any], buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal:
         if answer[0] == 1:
             return Lease(number, buckets, amounts, answer[2::2], answer[3::2], answer[1])
         if answer[0] == -1:
@@ -102,10 +138,16 @@ class RedisLimits:
 
     def settle(self, lease: Lease, amounts: Amounts) -> None:
         """Put what was used in the place of what was reserved, as soon as Redis takes it."""
-        self._wait_with((lease.id, "settle", amounts, lease.buckets))
+        settled: Settled = (lease.id, "settle", amounts, lease.buckets)
+        if self._openings is None:
+            self._wait_with(settled)
+        else:
+            self._openings.end(settled)
 
     async def close(self) -> None:
         """Settle what is waiting."""
+        if self._openings is not None:
+            await self._openings.close()
         if self._work is None:
             return
         self._work.cancel()
@@ -119,7 +161,7 @@ class RedisLimits:
         if self._waiting:
             log.error("%d calls could not be settled: Redis does not answer", len(self._waiting))
 
-    def _wait_with(self, settlement: Waiting) -> None:
+    def _wait_with(self, settlement: Settled) -> None:
         self._waiting.append(settlement)
         self._news.set()
 

@@ -13,7 +13,7 @@ from config.limits import CallLimits, Limit
 from config.routing import Hedge
 from gateway.call import Call
 from gateway.layers.limits.errors import BudgetReserved, BudgetSpent, LimitsUnavailable, PriceUnknown, RateLimited
-from gateway.state.limits.contract import Amounts, Bucket, Lease, Refusal
+from gateway.state.limits.contract import Amounts, Bucket, Lease, Named, Refusal
 from gateway.state.redis import RedisUnavailable
 from tests.gateway.layers.limits.limited import DOLLAR_A_TOKEN, Limited, a_caller, a_route, dollars
 
@@ -216,7 +216,7 @@ async def test_the_soft_end_is_a_header_a_counter_and_a_line_in_the_log(caplog: 
     assert "budget_warning" in caplog.text
     headers = await limited.ask(caller)
     assert headers["x-isthmus-budget-warning"] == "budget per day of key '??': 20 of 3000 USD spent"
-    assert limited.counters.values["budget_warnings",] == 1
+    assert limited.counters.values["budget_events", "budget_warning"] == 1
 
 
 async def test_an_unknown_price_under_a_budget_is_refused_with_what_to_configure() -> None:
@@ -251,7 +251,9 @@ async def test_a_new_layer_goes_on_counting_with_new_limits() -> None:
 class Gone:
     """A Redis that does not answer."""
 
-    async def reserve(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal:
+    async def reserve(
+        self, buckets: Sequence[Bucket], amounts: Amounts, attempts: Sequence[Named] = ()
+    ) -> Lease | Refusal:
         raise RedisUnavailable("gone")
 
     def release(self, lease: Lease) -> None:
