@@ -28,6 +28,7 @@ _BACKSLASH = b"\\"
 _ESCAPES = (b"\\u", b"\\/")
 """Spellings of characters that may also stand for themselves."""
 _CACHE = Cache()
+_DIGESTS_MAX = 1_024
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
@@ -49,19 +50,26 @@ def digest(call: Call, fields: dict[str, Raw]) -> bytes:
     settings = route.settings.cache or _CACHE
     if not route.identity:
         _look_at(route)
-    headers = call.client_headers
-    around = (
-        _sharers(call.caller, settings),
-        call.operation,
-        route.identity,
-        call.body.on_unsupported,
-        [headers.get(name) for name in route.forwarded],
-    )
-    asked = fields.copy()
-    for name in _IRRELEVANT if not settings.ignore else (*_IRRELEVANT, *settings.ignore):
-        if name in asked:
-            del asked[name]
-    return hashlib.sha256(_encode(around) + b"\n" + _canonical(asked, call.body.is_compact)).digest()
+    irrelevant = _IRRELEVANT if not settings.ignore else _IRRELEVANT.union(settings.ignore)
+    if not fields.keys().isdisjoint(irrelevant):
+        fields = {name: value for name, value in fields.items() if name not in irrelevant}
+    digested = _around(call, route, settings).copy()
+    digested.update(_canonical(fields, call.body.is_compact))
+    return digested.digest()
+
+
+def _around(call: Call, route: Route, settings: Cache) -> "hashlib._Hash":
+    """The beginning of a digest: all but the fields. It is the same for most calls of a caller."""
+    known = (call.caller, call.operation, call.body.on_unsupported)
+    begun = route.digests.get(known)
+    if begun is None or route.forwarded:
+        said = [call.client_headers.get(name) for name in route.forwarded]
+        around = (_sharers(call.caller, settings), call.operation, route.identity, call.body.on_unsupported, said)
+        begun = hashlib.sha256(_encode(around) + b"\n")
+        if len(route.digests) >= _DIGESTS_MAX:
+            route.digests.clear()
+        route.digests[known] = begun
+    return begun
 
 
 def _sharers(caller: Caller, settings: Cache) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """A route: a name that clients ask for, with what answers it and how."""
 
+from typing import Any
+
 from adapters.inference.contract import Target
 from config.facts import Facts
 from config.routing import Deployment, Model
@@ -12,6 +14,7 @@ class Route:
     __slots__ = (
         "budget",
         "deployments",
+        "digests",
         "facts",
         "forwarded",
         "identity",
@@ -19,6 +22,7 @@ class Route:
         "name",
         "settings",
         "shadow",
+        "shadow_facts",
         "targets",
     )
 
@@ -29,6 +33,7 @@ class Route:
         targets: tuple[Target, ...],
         facts: tuple[Facts | None, ...],
         shadow: Target | None = None,
+        shadow_facts: Facts | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -41,8 +46,11 @@ class Route:
         """What of it decides answers, as a digest; empty until somebody wants to know: see fingerprint.py."""
         self.forwarded: tuple[bytes, ...] = ()
         """Headers of the client that go on to a provider of it; known with `identity`."""
+        self.digests: dict[object, Any] = {}
+        """Beginnings of its calls' digests; those of fingerprint.py."""
         self.shadow = shadow
         """Where copies of some calls go."""
+        self.shadow_facts = shadow_facts
         self.budget = Budget(settings.retry.budget)
         """For what is asked again."""
         self.is_plain = (
@@ -52,3 +60,10 @@ class Route:
             and "content_filter" not in settings.fallback_on
         )
         """Whether its calls need nothing but an answer."""
+
+    def facts_of(self, target: Target) -> Facts | None:
+        """What is known of one of its targets, or of its shadow; None of any other."""
+        for known, facts in zip(self.targets, self.facts, strict=True):
+            if known is target:
+                return facts
+        return self.shadow_facts if target is self.shadow else None

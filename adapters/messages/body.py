@@ -28,4 +28,5 @@ def parse(raw: bytes) -> MessagesBody:
     made = MessagesBody(read.fields, read.model, read.stream)
     made.carries = read.carries
     made.is_compact = read.is_compact
+    made.size = read.size
     return made

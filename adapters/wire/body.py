@@ -52,7 +52,7 @@ class Body:
     `fields` keeps each value exactly as the client wrote it; whoever changes the request copies the dict first.
     """
 
-    __slots__ = ("carries", "fields", "is_compact", "model", "on_unsupported", "stream", "wants_usage")
+    __slots__ = ("carries", "fields", "is_compact", "model", "on_unsupported", "size", "stream", "wants_usage")
 
     def __init__(self, fields: dict[str, Raw], model: str, stream: bool, wants_usage: bool) -> None:
         self.fields = fields
@@ -64,6 +64,8 @@ class Body:
         """Whether an id may hold what a dialect wants back: see carried.py."""
         self.is_compact = False
         """Whether it was written without white space between its fields, as nearly all clients do."""
+        self.size = 0
+        """Bytes of the body as it came; 0 for one that was made here."""
         self.on_unsupported: str | None = None
         """`report` or `refuse`, where the client said what becomes of parameters that the target can't take."""
 
@@ -102,6 +104,7 @@ def parse(raw: bytes) -> Body:
         wants_usage = _wants_usage(options) and stream
     body = Body(fields, _model_name(model), stream, wants_usage)
     body.is_compact = is_compact
+    body.size = len(raw)
     body.carries = raw.find(_MARK) >= 0  # `in` would cost an exception inside the interpreter first
     return body
 

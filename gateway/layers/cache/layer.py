@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from adapters.wire.body import Body
 from adapters.wire.errors import GatewayError, NotCached
 from config import caching
 from gateway.call import Call, Handler, Reply
@@ -19,6 +20,7 @@ from gateway.state.cache.contract import Entry, Store
 
 _DIGEST_IN_THREAD_AT = 262_144
 """Bytes: writing so long a request down in the canonical way takes over a millisecond."""
+_MISS, _BYPASS = (b"x-isthmus-cache", b"miss"), (b"x-isthmus-cache", b"bypass")
 _ANEW = {b"cache-control": b"no-cache"}
 
 
@@ -70,7 +72,7 @@ class Cache:
         wants = NOTHING_SAID if said is None else read_directives(said)
         if call.operation == "embeddings":
             return await self._embeddings.answer(call, settings, wants)
-        key = await _key(call)
+        key = fingerprint(call) if _is_short(call.body) else await asyncio.to_thread(fingerprint, call)
         if wants.reads and (entry := await self._store.get(key)) is not None:
             reply = self._known(call, key, entry, settings, wants)
             if reply is not None:
@@ -111,7 +113,6 @@ class Cache:
         if reply is None:
             return None
         call.cache = "stale" if is_stale else "hit"
-        self._counters.add("cache", call.cache)
         reply.headers += ((b"x-isthmus-cache", call.cache.encode()), (b"age", b"%d" % age))
         if is_stale and key not in self._refreshing:
             self._refreshing.add(key)
@@ -122,7 +123,6 @@ class Cache:
         self, call: Call, key: bytes, settings: caching.Cache, wants: Directives, question: Question | None = None
     ) -> Reply:
         call.cache = "miss" if wants.reads else "bypass"
-        self._counters.add("cache", call.cache)
         if wants.only_cached:
             raise NotCached("No answer to this request is in the cache, and the client asked for no other.")
         reply = await self._handler(call)
@@ -132,7 +132,7 @@ class Cache:
             if question is not None and self._semantic is not None:
                 keeping.then = self._inside.later(self._semantic.index.add, question.group, question.vector, key)
             call.on_close.append(keeping)
-        reply.headers.append((b"x-isthmus-cache", call.cache.encode()))
+        reply.headers.append(_MISS if wants.reads else _BYPASS)
         return reply
 
     async def _refresh(self, call: Call, key: bytes) -> None:
@@ -146,8 +146,6 @@ class Cache:
             self._refreshing.discard(key)
 
 
-async def _key(call: Call) -> bytes:
-    fields = call.body.fields
-    if len(fields.get("messages") or fields.get("prompt") or b"") > _DIGEST_IN_THREAD_AT:
-        return await asyncio.to_thread(fingerprint, call)
-    return fingerprint(call)
+def _is_short(body: Body) -> bool:
+    fields = body.fields
+    return len(fields.get("messages") or fields.get("prompt") or b"") <= _DIGEST_IN_THREAD_AT

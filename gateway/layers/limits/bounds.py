@@ -60,7 +60,7 @@ class Bounds:
     def tokens(self, call: Call, facts: Facts | None) -> tuple[int, int]:
         """Tokens of prompt and completion, with one of the call's targets, at most."""
         body = call.body
-        size = sum(map(len, body.fields.values())) + _OVERHEAD
+        size = (body.size or sum(map(len, body.fields.values()))) + _OVERHEAD
         if not call.generates:
             return _without_completion(call.operation, body, size), 0
         context = facts.context if facts is not None else None
@@ -111,9 +111,10 @@ def _asked(body: Body) -> int | None:
             most = max(most, said)
     if most < 0:
         return None
-    for name in fields.keys() - _KNOWN:
-        if memoryview(fields[name])[0] == _OBJECT:
-            return None
+    if not fields.keys() <= _KNOWN:
+        for name in fields.keys() - _KNOWN:
+            if memoryview(fields[name])[0] == _OBJECT:
+                return None
     return most
 
 

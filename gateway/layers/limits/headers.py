@@ -22,13 +22,8 @@ _NAMES: Final = tuple(
 """By measure."""
 
 
-def renamed(headers: Sequence[Header]) -> Sequence[Header]:
+def renamed(headers: Sequence[Header]) -> list[Header]:
     """The headers of an answer, with what the provider says of its own limits under other names."""
-    for name, _ in headers:
-        if name.startswith(_UPSTREAM):
-            break
-    else:
-        return headers
     return [
         (_RENAMED + header[0][len(_UPSTREAM) :], header[1]) if header[0].startswith(_UPSTREAM) else header
         for header in headers
@@ -47,11 +42,9 @@ def standing(lease: Lease, groups: Sequence[Sequence[int]]) -> list[Header]:
         left = bucket.most - used[tightest]
         width = bucket.width
         reset = (now // width + 1 + bucket.slots) * width - now
-        headers += (
-            (names[0], b"%d" % bucket.most),
-            (names[1], b"%d" % left if left > 0 else b"0"),
-            (names[2], _written(-(-reset // 1_000))),
-        )
+        headers.append((names[0], _number(bucket.most)))
+        headers.append((names[1], b"%d" % left if left > 0 else b"0"))
+        headers.append((names[2], _written(-(-reset // 1_000))))
     return headers
 
 
@@ -79,6 +72,11 @@ def warning(buckets: Sequence[Bucket], spent: Sequence[int], indices: Iterable[i
 def printable(text: str) -> bytes:
     """Fit for a header: names of owners may be anything."""
     return bytes(byte if 32 <= byte < 127 else 63 for byte in text.encode())
+
+
+@lru_cache(maxsize=4_096)
+def _number(value: int) -> bytes:
+    return b"%d" % value
 
 
 @lru_cache(maxsize=4_096)
