@@ -33,8 +33,8 @@ async def run(seconds: float, rate: float, seed: int, folder: Path) -> Report:
     memory: list[float] = []
     async with Upstream(PROVIDERS, seed) as upstream:
         stage = Stage(upstream, folder)
-        await asyncio.to_thread(stage.__enter__)
         try:
+            await asyncio.to_thread(stage.__enter__)
             traffic = Traffic(stage.ports, KEYS, rate, seed)
             faults = Faults(stage, upstream, seed, lambda what: _say(began, traffic, what))
             sampling = asyncio.create_task(_sample(stage, memory))

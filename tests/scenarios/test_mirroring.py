@@ -23,7 +23,7 @@ def metrics(gateway: GatewayProcess, *wanted: str) -> str:
     """The metrics, once they have these lines."""
     until = time.monotonic() + PATIENCE
     while True:
-        text = urllib.request.urlopen(f"{gateway.url}/metrics").read().decode()
+        text: str = urllib.request.urlopen(f"{gateway.url}/metrics").read().decode()
         if all(line in text for line in wanted) or time.monotonic() > until:
             return text
         time.sleep(0.05)

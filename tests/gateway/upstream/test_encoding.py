@@ -97,6 +97,7 @@ def test_refuses_codings_that_nobody_asked_for(coding: bytes) -> None:
         (b"deflate", b"\xff\xff\xff\xff"),
         (b"deflate", zlib.compress(b"abc") + b"more"),
     ],
+    ids=["plain", "more-after-gzip", "wrong-sum", "no-deflate", "more-after-deflate"],
 )
 def test_refuses_what_is_not_so_encoded(coding: bytes, encoded: bytes) -> None:
     with pytest.raises(UpstreamError, match="content-encoding"):
