@@ -85,12 +85,11 @@ class Ledger:
             return
         usage = attempt.usage or self._usage_of_one_left(call, attempt)
         if usage is not None:
-            prices, provider = _priced(call, attempt)
-            cost, version = self._cost(usage, prices, provider)
+            cost, version = _cost(usage, _prices(call, attempt))
             self._write(ENDED + attempt.id + ended_and_used(call, attempt, usage, cost, version))
         elif attempt is _serving(call.attempts) and self._estimates.owed(call):
             self._write(PENDING + attempt.id + ended(call, attempt))
-            self._estimates.then(call, partial(self._counted, attempt.id, *_priced(call, attempt)))
+            self._estimates.then(call, partial(self._counted, attempt.id, _prices(call, attempt)))
         else:
             use = _FREE if _did_no_work(attempt) else UNKNOWN_USE
             self._write(b"%b%b%b,%b" % (ENDED, attempt.id, ended(call, attempt)[:-1], use[1:]))
@@ -101,16 +100,10 @@ class Ledger:
             return None
         return Usage(prompt_tokens=call.usage.prompt_tokens, estimated=True)
 
-    def _cost(self, usage: Usage, prices: Prices | None, provider: str) -> tuple[int | None, str | None]:
-        if prices is None:
-            self._counters.add("unknown_price", provider)
-            return None, None
-        return cost_of(usage, prices), prices.version
-
-    def _counted(self, id: bytes, prices: Prices | None, provider: str, usage: Usage) -> None:
+    def _counted(self, id: bytes, prices: Prices | None, usage: Usage) -> None:
         """The tokens of an attempt that is over have been counted."""
         known = usage.prompt_tokens or usage.completion_tokens
-        use = used(usage, *self._cost(usage, prices, provider)) if known else UNKNOWN_USE
+        use = used(usage, *_cost(usage, prices)) if known else UNKNOWN_USE
         self._write(USED + id + use)
 
     def _answered(self, call: Call) -> None:
@@ -150,12 +143,13 @@ def _serving(attempts: list[Attempt]) -> Attempt:
     return attempts[-1]
 
 
-def _priced(call: Call, attempt: Attempt) -> tuple[Prices | None, str]:
-    """What an attempt's tokens cost, and whose price is meant."""
-    target = attempt.target
-    route = call.route
-    if route is not None:
-        for known, facts in zip(route.targets, route.facts, strict=True):
-            if known is target:
-                return (facts.prices if facts is not None else None), target.provider
-    return None, target.provider
+def _cost(usage: Usage, prices: Prices | None) -> tuple[int | None, str | None]:
+    if prices is None:
+        return None, None
+    return cost_of(usage, prices), prices.version
+
+
+def _prices(call: Call, attempt: Attempt) -> Prices | None:
+    """What an attempt's tokens cost."""
+    facts = call.route.facts_of(attempt.target) if call.route is not None else None
+    return facts.prices if facts is not None else None

@@ -56,7 +56,6 @@ class Embeddings:
         if not missing:
             return self._from_cache(call, keys, known)
         call.cache = "miss" if wants.reads else "bypass"
-        self._counters.add("cache", call.cache)
         if wants.only_cached:
             raise NotCached("Not all of these inputs are in the cache, and the client asked for no others.")
         seconds = settings.ttl if wants.writes else 0
@@ -79,7 +78,6 @@ class Embeddings:
 
     def _from_cache(self, call: Call, keys: Sequence[bytes], known: dict[bytes, Entry]) -> Reply:
         call.cache = "hit"
-        self._counters.add("cache", "hit")
         call.usage = Usage()
         first = known[keys[0]]
         body = write_vectors([known[key].body for key in keys], _model_of(first), 0)

@@ -157,14 +157,13 @@ async def test_a_call_beside_another_is_no_request_of_a_client(desk: Desk) -> No
     assert {(row["cause"], row["opens"]) for row in rows} == {("first", 1), ("mirror", 0)}
 
 
-async def test_an_unknown_price_is_counted(desk: Desk) -> None:
+async def test_without_a_route_there_is_no_price(desk: Desk) -> None:
     call = desk.call()
     call.route = None
     end(desk.attempt(call), usage=Usage(1, 1))
     call.close()
     (row,) = await desk.rows()
-    assert row["cost"] is None
-    assert desk.counters.values["unknown_price", "lab"] == 1
+    assert (row["cost"], row["price_version"]) == (None, None)
 
 
 async def test_texts_with_nul_are_taken_by_every_database(desk: Desk) -> None:
