@@ -1,6 +1,7 @@
 """What limits mean for the rest of a configuration."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from config.http_syntax import url_problem
 from config.limits import Limit
@@ -8,6 +9,8 @@ from config.mistakes import nearest
 from config.report import Report
 from config.schema import Config
 from config.tree import Mapping, Path, names_at
+
+_MONTH_DAYS: Final = 31
 
 
 def limits_anybody(config: Config, *, with_records: bool = False) -> bool:
@@ -20,12 +23,18 @@ def has_budgets(config: Config) -> bool:
     return config.limits.unknown_price == "refuse" and any(limit.budgets for _, limit in _limits(config))
 
 
+def limits_money(config: Config) -> bool:
+    """Whether somebody in the configuration has a budget."""
+    return any(limit.budgets for _, limit in _limits(config))
+
+
 def check_limits(config: Config, tree: Mapping, report: Report) -> None:
     """Add the mistakes of all limits."""
     for path, limit in _limits(config):
         _check_budgets(limit, report, path)
     _check_holders(config, tree, report)
     _check_workers(config, report)
+    _check_memory(config, report)
     webhook = config.limits.webhook
     if webhook is not None and (problem := url_problem(webhook, ("https",))):
         report.add(("limits", "webhook"), problem, allowed="https://host/path")
@@ -86,3 +95,17 @@ def _check_workers(config: Config, report: Report) -> None:
         path = next(iter(path for path, _ in _limits(config)))
         problem = f"{config.server.workers} workers can't count together without a Redis"
         report.add(path, problem, allowed="state.redis beside it, or server.workers: 1")
+
+
+def _check_memory(config: Config, report: Report) -> None:
+    """Money that was spent has to be known for as long as its period is."""
+    records = config.state.records
+    periods = {(path, budget.per) for path, limit in _limits(config) for budget in limit.budgets}
+    if periods and records is None and config.state.redis is None:
+        path, _ = min(periods, key=str)
+        report.add(
+            (*path, "budgets"), "a restart would forget what was spent", allowed="`state: {records: {}}` beside it"
+        )
+    elif records is not None and records.keep_days < _MONTH_DAYS and any(per == "month" for _, per in periods):
+        problem = "a budget per month needs a ledger of a month"
+        report.add(("state", "records", "keep_days"), problem, allowed=f"{_MONTH_DAYS} or more")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import uvloop
 
+from config.limit_rules import limits_money
 from config.mistakes import ConfigError
 from config.schema import Config
 from gateway.app import App
@@ -168,6 +169,8 @@ def _desk(config: Config, counters: Counters, redis: "Redis | None", spending: S
     if redis is not None:
         from gateway.state.limits.shared import RedisLimits
 
+        if spending is None and limits_money(config):
+            log.warning("budgets are in Redis alone: it needs persistence (appendonly), or give them state.records")
         desk.share(RedisLimits(redis, desk.alarm.warn, config.limits.lease_seconds, past=spending))
     return desk
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from config.limit_rules import limits_anybody
+from config.limit_rules import limits_anybody, limits_money
 from tests.config.loading import mistake, read
 
 BASE = "providers: {local: {}}\n"
+KEPT = BASE + "state: {records: {}}\n"
 KEY = "keys: [{name: a, key: sk-0123456789, owner: alice, team: research, organisation: acme%s}]\n"
 
 
@@ -51,13 +52,13 @@ def test_names_that_tokens_bring_are_not_judged() -> None:
 
 
 def test_the_soft_end_comes_before_the_hard_one() -> None:
-    told = mistake(BASE + KEY % ", limit: {budgets: [{per: day, usd: 5, warn_usd: 5}]}")
+    told = mistake(KEPT + KEY % ", limit: {budgets: [{per: day, usd: 5, warn_usd: 5}]}")
     assert told.path == "keys[0].limit.budgets[0].warn_usd"
     assert told.allowed == "less than 5"
 
 
 def test_a_holder_has_one_budget_for_a_period() -> None:
-    told = mistake(BASE + KEY % ", limit: {budgets: [{per: day, usd: 5}, {per: month, usd: 50}, {per: day, usd: 6}]}")
+    told = mistake(KEPT + KEY % ", limit: {budgets: [{per: day, usd: 5}, {per: month, usd: 50}, {per: day, usd: 6}]}")
     assert told.path == "keys[0].limit.budgets[2].per"
 
 
@@ -95,3 +96,23 @@ def test_where_nobody_is_limited_there_is_no_layer(text: str, some: bool) -> Non
     config = read(BASE + text)
     assert limits_anybody(config) is some
     assert limits_anybody(config, with_records=True)
+
+
+BUDGET = KEY % ", limit: {budgets: [{per: month, usd: 10}]}"
+
+
+def test_a_budget_that_a_restart_would_forget_is_a_mistake() -> None:
+    told = mistake(BASE + BUDGET)
+    assert (told.path, told.problem) == ("keys[0].limit.budgets", "a restart would forget what was spent")
+    assert told.allowed == "`state: {records: {}}` beside it"
+
+
+@pytest.mark.parametrize("state", ["{records: {}}", "{redis: {url: 'redis://h'}}", "{records: {keep_days: 31}}"])
+def test_a_budget_is_kept_in_a_ledger_or_in_redis(state: str) -> None:
+    config = read(f"{BASE}{BUDGET}state: {state}\n")
+    assert limits_money(config)
+
+
+def test_a_budget_per_month_needs_a_ledger_of_a_month() -> None:
+    told = mistake(f"{BASE}{BUDGET}state: {{records: {{keep_days: 30}}}}\n")
+    assert (told.path, told.allowed) == ("state.records.keep_days", "31 or more")

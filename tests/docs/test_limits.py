@@ -27,11 +27,14 @@ def test_the_example_loads() -> None:
     assert len(config.keys[0].limit.budgets) == 2
 
 
-def test_the_example_answers_with_the_headers_of_the_page(start_gateway: StartGateway, upstream: Upstream) -> None:
+def test_the_example_answers_with_the_headers_of_the_page(
+    start_gateway: StartGateway, upstream: Upstream, tmp_path: Path
+) -> None:
     price = {"prompt": 1.25, "completion": 10, "version": "2026-11-01"}
     gateway = start_gateway(
         keys=CONFIG["keys"],
         limits=CONFIG["limits"],
+        state={"records": {"folder": str(tmp_path / "records")}},
         models={"gpt": {"deployments": [{"provider": "scripted", "model": "talker"}]}},
         facts={"scripted/talker": {"context": 400_000, "completion": 10_000, "prices": price}},
     )

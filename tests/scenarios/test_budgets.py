@@ -72,6 +72,10 @@ def shared(redis: RedisServer, **limits: Any) -> dict[str, Any]:
     return {"state": {"redis": {"url": redis.url, "timeout_ms": 3_000}}, "limits": limits, "facts": FACTS}
 
 
+def alone(folder: Path) -> dict[str, Any]:
+    return {"state": {"records": {"folder": str(folder / "records")}}, "facts": FACTS}
+
+
 def left(gateway: GatewayProcess, model: str) -> float:
     """What the gateway says is left: of a call that can't be paid, once nothing is held."""
     refusals: list[Answer] = []
@@ -95,10 +99,10 @@ def check_spent(gateway: GatewayProcess, upstream_requests: int, model: str) -> 
 
 @pytest.mark.parametrize("workers", [1, 16], ids=["one process in memory", "sixteen workers with Redis"])
 def test_a_crowd_spends_a_budget_and_no_more(
-    start_gateway: StartGateway, upstream: Upstream, own_redis: RedisServer, workers: int
+    start_gateway: StartGateway, upstream: Upstream, own_redis: RedisServer, tmp_path: Path, workers: int
 ) -> None:
     case = upstream.on(answer)
-    sections = {"facts": FACTS} if workers == 1 else shared(own_redis)
+    sections = alone(tmp_path) if workers == 1 else shared(own_redis)
     gateway = start_gateway({"workers": workers}, keys=keys(usd=BUDGET), **sections)
     crowd = Crowd(gateway.port, {"connection": "close"})
     crowd.ask_all(bodies(case.model, CLIENTS))
@@ -145,7 +149,7 @@ def test_the_soft_and_the_hard_end_are_told_once_each(
     with Hook(context) as hook:
         url = f"https://127.0.0.1:{hook.port}/budgets"
         gateway = start_gateway(
-            keys=keys(usd=1.5, warn_usd=0.15), limits={"webhook": url, "webhook_private": True}, facts=FACTS
+            keys=keys(usd=1.5, warn_usd=0.15), limits={"webhook": url, "webhook_private": True}, **alone(tmp_path)
         )
         answers = [ask(gateway.port, chat(case.model, max_tokens=50)) for _ in range(6)]
         until(lambda: len(hook.unscripted) == 2)

@@ -46,6 +46,7 @@ BUDGET = """
 keys: [{{name: team, key: sk-0123456789, limit: {{budgets: [{{per: month, usd: 10}}]}}}}]
 providers: {{lab: {{base_url: "http://lab/v1"}}}}
 models: {{fast: {{deployments: [{{provider: lab, model: llama}}]}}}}
+state: {{records: {{}}}}
 {more}
 """
 
