@@ -1,6 +1,8 @@
 """A call under way that several clients wait for: one asks the target, all are given the answer.
 
 The call runs in a task of its own, so that it belongs to nobody: it ends when the last who waits for it has left.
+In the task of the first it would cost half, but its deadline, or its client's leaving, would end it for all: a
+coroutine can't change its task, because `asyncio.timeout` within it belongs to one.
 One of them pays: the attempts are in its call, and go over to another's when it leaves before the end.
 """
 
