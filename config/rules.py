@@ -16,6 +16,7 @@ from config.redis_url import parse_redis_url
 from config.report import Report
 from config.route_rules import check_routes
 from config.schema import Config, Server
+from config.telemetry_rules import check_telemetry
 from config.tree import Mapping, Scalar, as_mapping, items_at, names_at, text_at
 
 _GUARDS = ("keys", "issuers", "admin")
@@ -38,6 +39,7 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     _check_models(tree, report)
     check_routes(config, tree, report)
     check_caches(config, tree, report)
+    check_telemetry(config.telemetry, report)
 
 
 def _check_server(server: Server, guarded: bool, report: Report) -> None:
