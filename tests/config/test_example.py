@@ -9,9 +9,13 @@ import trustme
 import yaml
 from msgspec import Struct, inspect
 
+from config.caching import Cache, CacheStore
 from config.json_schema import json_schema
 from config.loader import load
+from config.routing import Hedge, Model
 from config.schema import Config
+from config.state import Records
+from config.telemetry import Telemetry
 from tests.config.loading import OPTION_TYPES
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "isthmus.example.yaml"
@@ -78,3 +82,21 @@ def test_the_example_names_the_defaults() -> None:
     server = yaml.safe_load(TEXT)["server"]
     server.pop("port")
     assert msgspec.convert(server, type(Config().server)) == Config().server
+
+
+def test_the_example_names_the_defaults_of_the_other_sections() -> None:
+    written = yaml.safe_load(TEXT)
+    fast = written["models"]["fast"]
+    model = Model(deployments=[])
+    for section, defaults in (
+        (fast["retry"], model.retry),
+        (fast["cooldown"], model.cooldown),
+        (fast["sticky"], model.sticky),
+        (fast["hedge"], Hedge()),
+        (fast["cache"], Cache()),
+        (written["cache"], CacheStore()),
+        (written["telemetry"], Telemetry()),
+        (written["state"]["records"], Records()),
+    ):
+        section.pop("semantic", None)
+        assert msgspec.convert(section, type(defaults)) == defaults
