@@ -20,7 +20,6 @@ from gateway.state.cache.contract import Entry, Store
 
 _DIGEST_IN_THREAD_AT = 262_144
 """Bytes: writing so long a request down in the canonical way takes over a millisecond."""
-_MISS, _BYPASS = (b"x-isthmus-cache", b"miss"), (b"x-isthmus-cache", b"bypass")
 _ANEW = {b"cache-control": b"no-cache"}
 
 
@@ -132,7 +131,7 @@ class Cache:
             if question is not None and self._semantic is not None:
                 keeping.then = self._inside.later(self._semantic.index.add, question.group, question.vector, key)
             call.on_close.append(keeping)
-        reply.headers.append(_MISS if wants.reads else _BYPASS)
+        reply.headers.append((b"x-isthmus-cache", call.cache.encode()))  # by now it may have joined another
         return reply
 
     async def _refresh(self, call: Call, key: bytes) -> None:
