@@ -17,7 +17,7 @@ def finish_reason(call: Call, attempt: Attempt) -> str | None:
     name = _REASONS.get(call.operation, _USUAL)
     if attempt.answer:
         return _last(attempt.answer, name)
-    if attempt.first:
+    if attempt.first and attempt.error is None:  # what broke and was continued is not what told the end
         for chunk in reversed(call.transcript[-_LAST_CHUNKS:]):
             reason = _last(chunk, name)
             if reason is not None:

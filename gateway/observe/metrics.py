@@ -229,8 +229,5 @@ def outcome_of(attempt: Attempt) -> str:
 
 def prices_of(route: Route | None, target: Target) -> Prices | None:
     """What a target's tokens cost; None where nobody knows."""
-    if route is not None:
-        for known, facts in zip(route.targets, route.facts, strict=True):
-            if known is target:
-                return facts.prices if facts is not None else None
-    return None
+    facts = route.facts_of(target) if route is not None else None
+    return facts.prices if facts is not None else None

@@ -65,10 +65,11 @@ class Router:
         try:
             reply = await self._attempt(call, target, cause)
         except BaseException:
-            balance.leave(target, _telling(attempts, before))
+            balance.leave(target, _telling(attempts[before:], target))
             raise
         if (stream := reply.stream) is None:
-            balance.leave(target, attempts[-1] if len(attempts) == before + 1 else _telling(attempts, before))
+            alone = len(attempts) == before + 1
+            balance.leave(target, attempts[-1] if alone else _telling(attempts[before:], target))
         else:
             stream.leave = balance.leave
         return reply
@@ -81,11 +82,15 @@ class Router:
         return reply
 
 
-def _telling(attempts: list[Attempt], before: int) -> Attempt | None:
-    """Of the attempts since, the one that failed, else the last: a batch makes several."""
-    if len(attempts) - before < 2:
-        return attempts[-1] if len(attempts) > before else None
-    return next((each for each in attempts[before:] if each.error is not None), attempts[-1])
+def _telling(attempts: list[Attempt], target: Target) -> Attempt | None:
+    """Of attempts, the one at this target that failed, else its last: a batch makes several; None for none."""
+    last = None
+    for each in attempts:
+        if each.target is target:
+            if each.error is not None:
+                return each
+            last = each
+    return last
 
 
 def _is_refused_when_filtered(route: Route | None) -> bool:

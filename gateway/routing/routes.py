@@ -61,12 +61,14 @@ class Routes:
 
     def _route(self, name: str, settings: Model) -> Route:
         deployments = settings.deployments
+        mirror = settings.mirror
         return Route(
             name,
             settings,
             tuple(self._target(each.provider, each.model) for each in deployments),
             tuple(self._facts(each.provider, each.model) for each in deployments),
-            self._target(mirror.provider, mirror.model) if (mirror := settings.mirror) is not None else None,
+            self._target(mirror.provider, mirror.model) if mirror is not None else None,
+            self._facts(mirror.provider, mirror.model) if mirror is not None else None,
         )
 
     def _facts(self, provider: str, model: str) -> Facts | None:

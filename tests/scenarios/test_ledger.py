@@ -11,7 +11,8 @@ from tests.conftest import StartGateway
 from tests.gateway_process import GatewayProcess
 from tests.ledger import PRICES, Row, await_rows, journals_in, rows_of
 from tests.scenarios.raw import RawClient, ask, chat
-from tests.upstream import Case, Cut, Gate, Hang, Upstream, event_stream, frame, json_answer
+from tests.scenarios.reliability import DONE, delta, usage_chunk
+from tests.upstream import Case, Cut, Gate, Hang, Upstream, event_stream, json_answer
 from tests.upstream.model import refusal
 
 KEY = "sk-of-the-ledger-0123456789"
@@ -47,7 +48,7 @@ def start(start_gateway: StartGateway, place: dict[str, Any], *arguments: str, *
         *arguments,
         keys=[key],
         state={"records": place},
-        facts={"scripted/*": {"prices": PRICES}},
+        facts={"scripted/*": {"prices": PRICES, "continues": True}},
         **sections,
     )
 
@@ -158,8 +159,7 @@ def test_an_unknown_price_is_no_cost_and_not_zero(
 def test_a_stream_that_its_client_leaves_is_counted_and_costs_what_it_used(
     start_gateway: StartGateway, upstream: Upstream, place: dict[str, Any]
 ) -> None:
-    delta = {"choices": [{"index": 0, "delta": {"content": "Hello, world, how are you?"}, "finish_reason": None}]}
-    case = upstream.on(event_stream(frame(delta), Hang()))
+    case = upstream.on(event_stream(delta("Hello, world, how are you?"), Hang()))
     gateway = start(start_gateway, place, models={"fast": route(case)})
     client = RawClient(gateway.port)
     client.post(chat("fast", stream=True), authorization=f"Bearer {KEY}")
@@ -176,8 +176,7 @@ def test_a_stream_that_its_client_leaves_is_counted_and_costs_what_it_used(
 def test_a_stream_that_breaks_has_its_error(
     start_gateway: StartGateway, upstream: Upstream, sqlite: dict[str, Any]
 ) -> None:
-    delta = {"choices": [{"index": 0, "delta": {"content": "Hello"}, "finish_reason": None}]}
-    case = upstream.on(event_stream(frame(delta), Cut()))
+    case = upstream.on(event_stream(delta("Hello"), Cut()))
     gateway = start(start_gateway, sqlite, models={"fast": route(case)})
     assert send(gateway, "fast", stream=True).status == 200
     (row,) = stopped(gateway, sqlite)
@@ -234,7 +233,8 @@ def test_names_that_clients_make_up_reach_the_database_unharmed(
 def test_a_copy_for_a_shadow_has_a_row_and_is_no_request(
     start_gateway: StartGateway, upstream: Upstream, sqlite: dict[str, Any]
 ) -> None:
-    case, shadow = upstream.on(json_answer(ANSWER)), upstream.on(json_answer(ANSWER))
+    half = {**ANSWER, "usage": {"prompt_tokens": 50, "completion_tokens": 1}}
+    case, shadow = upstream.on(json_answer(ANSWER)), upstream.on(json_answer(half))
     mirror = {"provider": "scripted", "model": shadow.name, "share": 1}
     gateway = start(start_gateway, sqlite, models={"fast": route(case, mirror=mirror)})
     assert send(gateway, "fast").status == 200
@@ -243,6 +243,77 @@ def test_a_copy_for_a_shadow_has_a_row_and_is_no_request(
     rows = {row["cause"]: row for row in stopped(gateway, sqlite)}
     assert (rows["first"]["opens"], rows["first"]["provider_model"]) == (1, case.name)
     assert (rows["mirror"]["opens"], rows["mirror"]["provider_model"]) == (0, shadow.name)
+    assert (rows["first"]["cost"], rows["mirror"]["cost"]) == (COST, 50 * 1_000 + 10_000)
+    assert rows["mirror"]["price_version"] == "2026-11-01"
+
+
+def test_a_copy_that_fails_has_its_error_and_costs_nothing(
+    start_gateway: StartGateway, upstream: Upstream, sqlite: dict[str, Any]
+) -> None:
+    case, shadow = upstream.on(json_answer(ANSWER)), upstream.on(lambda _: refusal(500))
+    mirror = {"provider": "scripted", "model": shadow.name, "share": 1}
+    gateway = start(start_gateway, sqlite, models={"fast": route(case, mirror=mirror)})
+    assert send(gateway, "fast").status == 200
+    shadow.request()
+    await_rows(sqlite, 2)
+    rows = {row["cause"]: row for row in stopped(gateway, sqlite)}
+    failed = rows["mirror"]
+    assert (failed["status"], failed["error"], failed["cost"], failed["opens"]) == (500, "scripted_500", 0, 0)
+    assert (rows["first"]["status"], rows["first"]["cost"]) == (200, COST)
+
+
+def test_a_continuation_has_a_row_beside_the_stream_that_broke(
+    start_gateway: StartGateway, upstream: Upstream, sqlite: dict[str, Any]
+) -> None:
+    rest = usage_chunk(50, 1)
+    case = upstream.on(event_stream(delta("How are"), usage_chunk(30, 2), Cut()))
+    good = upstream.on(event_stream(delta(" you?"), delta(finish="stop"), rest, DONE))
+    models = {"fast": route(case, good, broken_stream="continue", retry={"attempts": 1})}
+    gateway = start(start_gateway, sqlite, models=models)
+    assert send(gateway, "fast", stream=True).status == 200
+    rows = stopped(gateway, sqlite)
+    assert [(row["cause"], row["opens"], row["cost"]) for row in rows] == [
+        ("first", 1, 30 * 1_000 + 2 * 10_000),
+        ("continuation", 0, 50 * 1_000 + 10_000),
+    ]
+    assert [row["error"] for row in rows] == ["upstream_unreachable", None]
+    assert [row["finish_reason"] for row in rows] == [None, "stop"]
+
+
+def test_a_hedge_has_a_row_and_so_has_the_loser(
+    start_gateway: StartGateway, upstream: Upstream, sqlite: dict[str, Any]
+) -> None:
+    answers = [json_answer(ANSWER)] * 40
+    slow = upstream.on(lambda _: answers.pop() if answers else (Hang(),))
+    good = upstream.on(json_answer(ANSWER))
+    models = {"fast": route(slow, good, hedge={"share": 1, "cost_share": 1})}
+    gateway = start(start_gateway, sqlite, models=models)
+    for _ in range(40):
+        assert send(gateway, "fast", "before").status == 200
+    assert send(gateway, "fast", "hedged").header("x-isthmus-model") == good.name
+    rows = [row for row in stopped(gateway, sqlite) if row["request_id"] == "hedged"]
+    assert [(row["cause"], row["status"], row["opens"]) for row in rows] == [("first", 499, 1), ("hedge", 200, 0)]
+    loser, winner = rows
+    assert (loser["estimated"], loser["completion_tokens"], loser["cost"]) == (1, 0, loser["prompt_tokens"] * 1_000)
+    assert winner["cost"] == COST
+
+
+def test_an_answer_that_is_renewed_has_a_row_and_is_no_request(
+    start_gateway: StartGateway, upstream: Upstream, sqlite: dict[str, Any]
+) -> None:
+    case = upstream.on(json_answer(ANSWER))
+    gateway = start(start_gateway, sqlite, models={"fast": route(case, cache={"ttl": 0.2, "stale": 60})})
+    assert send(gateway, "fast", "one").status == 200
+    time.sleep(0.3)  # until it is stale
+    assert send(gateway, "fast", "two").header("x-isthmus-cache") == "stale"
+    await_rows(sqlite, 3)
+    rows = {row["cause"]: row for row in stopped(gateway, sqlite)}
+    assert {cause: (row["opens"], row["cost"]) for cause, row in rows.items()} == {
+        "first": (1, COST),
+        "cache": (1, 0),
+        "refresh": (0, COST),
+    }
+    assert rows["refresh"]["provider_model"] == case.name
 
 
 def test_who_joins_a_twin_under_way_has_a_row_that_costs_nothing(

@@ -2,22 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import pytest
 
-from adapters.inference.contract import Target
-from adapters.wire.errors import GatewayError, Overloaded
+from adapters.inference.contract import NoOptions, Target
+from adapters.wire.errors import GatewayError, Overloaded, UpstreamError
 from adapters.wire.usage import Usage
+from config.facts import Facts
 from config.routing import Deployment, Hedge, Model, Retry
 from config.schema import Config, Provider, Timeouts
-from gateway.call import Attempt, Call, Reply
+from gateway.call import Attempt, Call, Cause, Reply
 from gateway.dispatch import Dispatch
 from gateway.observe.counters import Counters
 from gateway.onion import Live, build
 from gateway.relay import relay
 from gateway.routing.deadline import answer_before
 from gateway.routing.router import Router
+from gateway.routing.routes import Routes
 from tests.gateway.calls import a_call, surroundings
 from tests.gateway.routing.in_order import InOrder
 from tests.scenarios.raw import CHUNK
@@ -25,6 +27,11 @@ from tests.upstream import Case, Cut, Hang, Upstream, event_stream, frame, json_
 
 DONE = frame("[DONE]")
 Answer: TypeAlias = Callable[[Call], Coroutine[Any, Any, None]]
+CONTINUES = {"lab/*": Facts(continues=True)}
+TWO = Config(
+    providers={"lab": Provider(base_url="http://lab/v1")},
+    models={"m": Model(deployments=[Deployment(provider="lab", model=name) for name in ("one", "two")])},
+)
 ANSWER = json_answer({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]})
 
 
@@ -71,7 +78,7 @@ async def serve(upstream: Upstream, places: Places) -> AsyncIterator[Serve]:
         retry = Retry(attempts=2, backoff=0.001)
         model = Model(deployments=deployments, **{"retry": retry, **settings})
         provider = Provider(base_url=upstream.base_url, timeouts=Timeouts(first_byte=1))
-        live = Live(build(Config(providers={"lab": provider}, models={"m": model}), around), around)
+        live = Live(build(Config(providers={"lab": provider}, models={"m": model}, facts=CONTINUES), around), around)
         running.append(live)
         router = Router(Dispatch(live.onion.providers, live.count), places, Counters())
 
@@ -167,7 +174,34 @@ async def test_after_a_race(serve: Serve, upstream: Upstream, places: Places, st
     assert call.attempts[0].usage.estimated
 
 
-async def test_after_a_continuation(serve: Serve, upstream: Upstream, places: Places) -> None:
+@pytest.mark.parametrize(
+    "rest",
+    [event_stream(CHUNK, DONE), event_stream(CHUNK, Cut()), [Cut()]],
+    ids=["whole", "broken too", "refused"],
+)
+async def test_after_a_continuation(serve: Serve, upstream: Upstream, places: Places, rest: Any) -> None:
     call = a_call(stream=True, messages=[{"role": "user", "content": "a"}])
-    await serve(upstream.on(event_stream(CHUNK, Cut())), upstream.on([Cut()]), broken_stream="continue")(call)
+    await serve(upstream.on(event_stream(CHUNK, Cut())), upstream.on(rest), broken_stream="continue")(call)
+    assert [each.cause for each in call.attempts] == ["first", "continuation"]
     assert_all_left(places, call)
+
+
+async def test_each_of_two_attempts_at_once_is_told_of_its_own(places: Places) -> None:
+    call, at_once = a_call(), asyncio.Barrier(2)
+    call.route = Routes(TWO, lambda name: NoOptions()).find("m")
+
+    class Meeting:
+        """Answers a first attempt, and fails the second, once both are under way."""
+
+        async def attempt(self, call: Call, target: Target, cause: Cause) -> Reply:
+            attempt = call.begin(target, cause, 1.0)
+            await at_once.wait()
+            attempt.ended = 2.0
+            if target.model == "two":
+                attempt.error = "down"
+                raise UpstreamError("Down.", code="down")
+            return Reply(200, [])
+
+    router = Router(cast(Dispatch, Meeting()), places, Counters())
+    await asyncio.gather(*(router._ask(call, target, "first") for target in call.route.targets), return_exceptions=True)
+    assert {each.target.model: each.error for each in places.ended} == {"one": None, "two": "down"}
