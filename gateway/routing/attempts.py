@@ -37,7 +37,8 @@ def tell(error: GatewayError, call: Call) -> None:
     error.headers = (*error.headers, attempts_header(attempts))
     if len(attempts) > 1:
         tried = ", ".join(f"{_name(each)} ({each.error or each.status})" for each in attempts[:_ITEMS_MAX])
-        error.message = f"{error.message} Tried: {tried}."
+        told = error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
+        error.message = f"{told} Tried: {tried}."
         error.further = {"attempts": [_told(attempt) for attempt in attempts[:_ITEMS_MAX]]} | (error.further or {})
 
 

@@ -180,3 +180,11 @@ async def test_an_error_that_is_told_twice_lists_its_attempts_once() -> None:
     tell(error, call)
     assert error.headers == headers
     assert error.message == "Down. Tried: lab/llama (0), lab/llama (0)."
+
+
+@pytest.mark.parametrize("said", ["Down", "Down."])
+async def test_what_was_tried_is_a_sentence_of_its_own(said: str) -> None:
+    call, error = a_call(), UpstreamError(said)
+    call.attempts += attempts(2)
+    tell(error, call)
+    assert error.message.startswith("Down. Tried: ")
