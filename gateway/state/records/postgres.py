@@ -25,6 +25,8 @@ _TIMEOUT_SECONDS = 15.0
 _CONNECTIONS = 4
 """Of each worker, at most; none while nothing is asked."""
 _IDLE_SECONDS = 300.0
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""Raised on a connection that is closed already, or that the server has just taken leave of."""
 _LOCK = 0x697374686D7573
 """Whoever holds this advisory lock may change the tables: the letters of the project's name."""
 
@@ -87,7 +89,7 @@ class PostgresRecords:
         except RecordsUnavailable as error:
             self.fault = str(error)
             raise
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:  # a TimeoutError is an OSError
+        except (OSError, asyncpg.PostgresError, *_BROKEN) as error:  # a TimeoutError is an OSError
             self.fault = f"PostgreSQL: {_reason(error)}"
             raise RecordsUnavailable(self.fault) from None
         self.fault = None
@@ -118,11 +120,11 @@ class PostgresRecords:
 
 @asynccontextmanager
 async def _borrowed(pool: "asyncpg.Pool") -> AsyncIterator["Connection"]:
-    """A connection of the pool; one whose answer was not waited for is thrown away, not asked to tidy up."""
+    """A connection of the pool; one that is broken or has an answer to come is thrown away, not asked to tidy up."""
     connection = await pool.acquire()
     try:
         yield connection
-    except (TimeoutError, asyncio.CancelledError):
+    except (TimeoutError, asyncio.CancelledError, *_BROKEN):
         connection.terminate()
         raise
     finally:

@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -44,6 +46,19 @@ async def test_every_connection_is_made_anew_after_a_restart(own_postgres: Postg
     for _ in range(8):
         await records.execute(CHANGE)
     await records.close()
+
+
+async def test_a_connection_that_the_server_took_leave_of_is_thrown_away(own_postgres: PostgresServer) -> None:
+    async with _leave_takes_long(own_postgres.port) as (port, left):
+        records = PostgresRecords(own_postgres.url().replace(str(own_postgres.port), str(port)))
+        await records.start()
+        own_postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'isthmus'")
+        await left.wait()
+        await asyncio.sleep(0.1)  # what it said is read
+        with pytest.raises(RecordsUnavailable):
+            await records.execute(CHANGE)
+        assert await records.execute(CHANGE) == 1
+        await records.close()
 
 
 @pytest.mark.usefixtures("short")
@@ -101,3 +116,24 @@ def test_a_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delitem(sys.modules, "gateway.state.records.postgres")
     with pytest.raises(RecordsUnusable, match=r"isthmus\[postgres\]"):
         open_records(Settings(url="postgresql://localhost/isthmus"))
+
+
+@asynccontextmanager
+async def _leave_takes_long(server: int) -> AsyncIterator[tuple[int, asyncio.Event]]:
+    """A way to a server on which its last words come at once, and the end of the connection does not."""
+    left = asyncio.Event()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+
+    async def both_ways(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", server)
+        asking = asyncio.create_task(pass_on(reader, to_server))
+        await pass_on(from_server, writer)
+        left.set()
+        await asking
+        writer.close()
+
+    async with await asyncio.start_server(both_ways, "127.0.0.1", 0) as way:
+        yield way.sockets[0].getsockname()[1], left
