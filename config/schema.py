@@ -163,6 +163,9 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     stream_usage: Literal["ask", "sent", "never"] = "ask"
     """`ask`: streams tell usage when `stream_options.include_usage` asks; `sent`: they tell it unasked and refuse the
     parameter; `never`: they do not tell it, and the gateway counts."""
+    prefill: Literal["plain", "prefix", "continue_final_message"] = "plain"
+    """How it is told to go on with the last message, an answer's beginning: by that alone, by `prefix: true` in the
+    message, or by `continue_final_message: true` and `add_generation_prompt: false` beside the messages."""
     embeddings: EmbeddingsLimits = field(default_factory=EmbeddingsLimits)
     """What it takes in one embeddings request."""
     timeouts: Timeouts | None = None

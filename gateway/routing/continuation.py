@@ -49,12 +49,11 @@ class Continuation:
             return None
         broken = call.attempts[-1]
         used = broken.usage = broken.usage or Usage(prompt_tokens(call.body), said.tokens, estimated=True)
-        body = _with_prefill(call.body, said)
         for target in self._others(call, route):
             if not route.budget.take(asyncio.get_running_loop().time()):
                 self._counters.add("retry_budget_spent", route.name)
                 return None
-            stream = await self._continued(call, body, target)
+            stream = await self._continued(call, _with_prefill(call.body, said, target.settings.prefill), target)
             if stream is not None:
                 decoder = Continued(stream.decoder, said, used)
                 stream.decoder = decoder
@@ -102,8 +101,8 @@ def _can_go_on(call: Call, said: Sent) -> bool:
     return all(bytes(fields.get(name, values[0])).replace(b" ", b"") in values for name, values in _PLAIN.items())
 
 
-def _with_prefill(body: Body, said: Sent) -> Body:
-    """The request with the answer so far as its last message.
+def _with_prefill(body: Body, said: Sent, prefill: str) -> Body:
+    """The request with the answer so far as its last message, marked as the provider wants it.
 
     White space at its end is left out: services refuse it there, and the model writes it again.
     """
@@ -114,8 +113,11 @@ def _with_prefill(body: Body, said: Sent) -> Body:
     if last.get("role") == "assistant" and isinstance(last.get("content"), str):
         messages.pop()
         text = last["content"] + text
-    messages.append(Raw(_encode({"role": "assistant", "content": text})))
+    mark = {"prefix": True} if prefill == "prefix" else {}
+    messages.append(Raw(_encode({"role": "assistant", "content": text, **mark})))
     fields["messages"] = Raw(_encode(messages))
+    if prefill == "continue_final_message":
+        fields |= {"continue_final_message": Raw(b"true"), "add_generation_prompt": Raw(b"false")}
     for name in _LIMITS:
         written = bytes(fields.get(name, b""))
         if written.isdigit():

@@ -115,6 +115,38 @@ def test_white_space_at_the_end_is_not_given_twice(start_gateway: StartGateway, 
 
 
 @pytest.mark.parametrize(
+    ("prefill", "mark", "beside"),
+    [
+        ("plain", {}, {}),
+        ("prefix", {"prefix": True}, {}),
+        ("continue_final_message", {}, {"continue_final_message": True, "add_generation_prompt": False}),
+    ],
+)
+def test_the_text_so_far_is_marked_as_the_provider_wants_it(
+    start_gateway: StartGateway, upstream: Upstream, prefill: str, mark: dict[str, Any], beside: dict[str, Any]
+) -> None:
+    case, good = upstream.on(event_stream(delta("How are"), Cut())), upstream.on(REST)
+    names = [case.name, good.name]
+    gateway = start_gateway(
+        provider={"prefill": prefill},
+        models={
+            "m": {
+                "deployments": [{"provider": "scripted", "model": name} for name in names],
+                "broken_stream": "continue",
+                "retry": {"attempts": 1},
+            }
+        },
+        facts={f"scripted/{name}": {"continues": True} for name in names},
+    )
+    assert text_of(ask(gateway.port, chat("m", stream=True))) == "How are you?"
+    asked = good.request().json
+    assert asked["messages"][-1] == {"role": "assistant", "content": "How are", **mark}
+    assert {
+        name: asked[name] for name in ("continue_final_message", "add_generation_prompt") if name in asked
+    } == beside
+
+
+@pytest.mark.parametrize(
     "fields",
     [{"n": 2}, {"response_format": {"type": "json_object"}}],
     ids=["several choices", "a format"],
