@@ -306,9 +306,7 @@ def redis_sentinels(tmp_path: Path) -> Iterator[Sentinels]:
         fast = ("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")
         with master.client() as client:
             client.config_set("repl-diskless-sync-delay", 0)
-        replica = stack.enter_context(
-            _running(RedisServer(folders[1], *fast, "--replicaof", f"{_LOCAL} {master.port}"))
-        )
+        replica = stack.enter_context(_running(RedisServer(folders[1], *fast, "--replicaof", _LOCAL, str(master.port))))
         with replica.client() as client:
             wait_for(lambda: cast(list[Any], client.execute_command("ROLE"))[3] == b"connected")
         port = stack.enter_context(_sentinel(folders[2], master.port))
