@@ -136,7 +136,7 @@ async def test_what_could_not_be_asked_is_not_counted(ask: Ask, upstream: Upstre
 
 
 async def test_a_count_uses_no_tokens() -> None:
-    totals = UsageTotals(None)  # type: ignore[arg-type]
+    totals = UsageTotals(surroundings().estimates)
     call = messages_call("count_tokens")
     call.target, call.status = a_target(), 200
     totals(call)

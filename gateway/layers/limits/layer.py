@@ -1,6 +1,7 @@
 """Reserves the largest use of a call in all its limits before it goes on; its end settles to what it really used."""
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import Final
 
 from adapters.wire.errors import GatewayError
@@ -59,7 +60,7 @@ class Limits:
             raise self._unread() from None
         if isinstance(answer, Refusal):
             raise self._refuse(answer)
-        call.on_close.append(Settlement(store, answer, account.spends, self._estimates, self._counters))
+        call.on_close.append(partial(self._settle, store, answer, account.spends))
         headers = self._headers(account, answer)
         try:
             reply = await self._handler(call)
@@ -70,6 +71,14 @@ class Limits:
         if account.spends and reply.stream is None:
             reply.headers.append((_COST, _cost(call)))
         return reply
+
+    def _settle(self, store: LimitStore, lease: Lease, spends: bool, call: Call) -> None:
+        """The call is over: what it reserved becomes what it used."""
+        attempts = call.attempts
+        if len(attempts) == 1 and not spends and (usage := attempts[0].usage) is not None and attempts[0].ended:
+            store.settle(lease, (lease.amounts[0], usage.prompt_tokens + usage.completion_tokens, 0, 0))
+        else:
+            Settlement(store, lease, spends, self._estimates, self._counters)(call)
 
     def _largest(self, call: Call, account: Account) -> Amounts:
         route = call.route

@@ -206,11 +206,9 @@ class MemoryLimits:
         if refusal is not None:
             self._mark(refusal)
             return refusal
-        places, used, spent = [], [], []
-        for bucket, state in zip(buckets, states, strict=True):
-            places.append(state.add(amounts[bucket.measure]))
-            used.append(state.used)
-            spent.append(state.spent)
+        places = [state.add(amounts[bucket.measure]) for bucket, state in zip(buckets, states, strict=True)]
+        used = [state.used for state in states]
+        spent = [state.spent for state in states]
         return Lease(next(self._count), buckets, amounts, used, spent, now, places)
 
     def release(self, lease: Lease) -> None:
