@@ -14,8 +14,8 @@ help:  ## show this list
 serve: $(VENV)/.serve  ## set up and serve a real local model on http://127.0.0.1:8000 (ARGS="--config isthmus.yaml" for yours)
 	@exec $(BIN)/isthmus serve $(ARGS)
 
-test: $(VENV)/.test  ## set up and pass every test (ARGS="-k name" for some)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.test  ## set up and pass every test (ARGS="-k name" for some, ARGS="-n 0" for one after the other)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 coverage: $(VENV)/.test  ## see that the tests of adapters/ reach every line and branch there
 	$(BIN)/coverage erase
