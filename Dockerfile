@@ -7,8 +7,8 @@ COPY pyproject.toml README.md ./
 COPY config config
 COPY adapters adapters
 COPY gateway gateway
-# EXTRAS="[local]" makes an image that also serves local models.
-ARG EXTRAS=""
+# EXTRAS="[local]" makes an image that serves local models; without extras it is the smallest.
+ARG EXTRAS="[redis,postgres,oidc,otel]"
 # The versions are pyproject.toml's to say.
 # hadolint ignore=DL3013
 RUN pip --python /opt/isthmus/bin/python install --no-compile ".${EXTRAS}" \

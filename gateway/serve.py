@@ -146,8 +146,10 @@ def _redis(config: Config, counters: Counters) -> "Redis | None":
     """The configured Redis; its client costs time and memory that nobody else should pay."""
     if config.state.redis is None:
         return None
-    from gateway.state.redis import Redis
-
+    try:
+        from gateway.state.redis import Redis
+    except ImportError:
+        raise SystemExit("state.redis needs the extra redis: pip install 'isthmus[redis]'") from None
     return Redis(config.state.redis, counters)
 
 

@@ -14,7 +14,7 @@ from gateway.routing.cooldown import PROBE_SECONDS, Breaker, Change
 from gateway.routing.minute import Used
 from gateway.routing.shared_scripts import CLAIM, CLOSE, MINUTES, OPEN, READ, RELEASE, REST
 from gateway.routing.standing import Standing, Standings
-from gateway.state.redis import RedisUnavailable
+from gateway.state.faults import RedisUnavailable
 
 if TYPE_CHECKING:
     from gateway.state.redis import Redis

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from adapters.wire.errors import GatewayError, UpstreamUnreachable
 from adapters.wire.usage import Usage
+from gateway.state.faults import RedisUnavailable
 from gateway.state.flight_records import End, Fault, Head, Piece, Record, decode_record
-from gateway.state.redis import RedisUnavailable
 
 if TYPE_CHECKING:
     from gateway.state.replicas import Replicas

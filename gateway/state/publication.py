@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 from adapters.wire.errors import GatewayError, ReadTooSlowly
+from gateway.state.faults import RedisUnavailable
 from gateway.state.flight_records import Fault, Piece, Record, encode_record
-from gateway.state.redis import RedisUnavailable
 
 if TYPE_CHECKING:
     from gateway.state.replicas import Replicas

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from config import state
 from gateway.observe.counters import Counters
+from gateway.state.faults import RedisUnavailable
 from gateway.state.resp.connection import Broken, Command, Refusal
 
 if TYPE_CHECKING:
@@ -33,10 +34,6 @@ _NO_MASTER = frozenset({"READONLY", "MASTERDOWN", "LOADING"})
 _KNOWN_REFUSALS = frozenset(
     {"OOM", "NOAUTH", "NOPERM", "BUSY", "CLUSTERDOWN", "WRONGTYPE", "MISCONF", "MOVED", *_NO_MASTER}
 )
-
-
-class RedisUnavailable(Exception):
-    """Redis did not answer in time, is down, or refused: go on without it."""
 
 
 class Script:

@@ -13,9 +13,10 @@ from typing import Any
 from adapters.inference.contract import error_frame
 from adapters.messages.errors import error_event
 from gateway.call import Call, Reply, Stream
+from gateway.state.faults import RedisUnavailable
 from gateway.state.following import Following, Gone
 from gateway.state.publication import Publication
-from gateway.state.redis import Redis, RedisUnavailable
+from gateway.state.redis import Redis
 from gateway.state.resp.channels import Subscription
 
 _LEASE_MS = 2_000

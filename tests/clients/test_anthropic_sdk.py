@@ -467,7 +467,7 @@ def test_an_error_that_the_provider_reports_inside_a_stream(scripted_client: Ant
 
 def test_a_stream_that_ends_before_it_begins(scripted_client: Anthropic, upstream: Upstream) -> None:
     case = upstream.on(event_stream())
-    with pytest.raises(anthropic.InternalServerError, match="ended before it began"):
+    with pytest.raises(anthropic.InternalServerError, match="ended before its answer did"):
         scripted_client.messages.create(model=case.model, max_tokens=9, messages=HELLO, stream=True)
 
 

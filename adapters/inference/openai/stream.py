@@ -78,7 +78,7 @@ class Stream:
         self.usage: Usage | None = None
         self.error: GatewayError | None = None
         self._framer = sse.Framer()
-        self._latest: deque[bytes] = deque((), _LATEST)
+        self._latest: deque[bytes] = deque(maxlen=_LATEST)
         self._secret = target.settings.api_key
         self._wanted = body.wants_usage
         self._hides = not body.wants_usage and target.settings.stream_usage == "ask"

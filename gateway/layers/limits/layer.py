@@ -15,9 +15,9 @@ from gateway.layers.limits.headers import Header, printable, renamed, standing, 
 from gateway.layers.limits.settlement import Settlement, prices_of
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
+from gateway.state.faults import RedisUnavailable
 from gateway.state.limits.contract import Amounts, Lease, LimitStore, Refusal, Unread
 from gateway.state.limits.desk import Desk
-from gateway.state.redis import RedisUnavailable
 
 _COST: Final = b"x-isthmus-cost"
 _WARNING: Final = b"x-isthmus-budget-warning"

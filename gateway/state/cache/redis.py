@@ -7,7 +7,8 @@ from typing import Any
 from gateway.observe.counters import Counters
 from gateway.state.cache.contract import Entry
 from gateway.state.cache.encoding import decode, encode
-from gateway.state.redis import Redis, RedisUnavailable
+from gateway.state.faults import RedisUnavailable
+from gateway.state.redis import Redis
 
 _IN_THREAD_AT = 65_536
 """Bytes: packing more takes over a millisecond."""

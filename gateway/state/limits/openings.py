@@ -15,10 +15,11 @@ from typing import Final
 import msgspec
 
 from gateway.call import new_attempt_id
+from gateway.state.faults import RedisUnavailable
 from gateway.state.limits.calendar import period_of, start_of
 from gateway.state.limits.contract import MOST, Bucket, Lease, Measure, Named, Past, Settled, Under, Unread
 from gateway.state.records.contract import RecordsUnavailable
-from gateway.state.redis import RedisUnavailable, Script
+from gateway.state.redis import Script
 
 log = logging.getLogger("isthmus.limits")
 

@@ -19,11 +19,12 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.state.faults import RedisUnavailable
 from gateway.state.limits.calendar import period_of
 from gateway.state.limits.contract import MOST, Amounts, Bucket, Lease, Measure, Named, Past, Refusal, Settled, Tell
 from gateway.state.limits.memory import OPENING_SECONDS, milliseconds
 from gateway.state.limits.openings import Openings
-from gateway.state.redis import Redis, RedisUnavailable
+from gateway.state.redis import Redis
 
 log = logging.getLogger("isthmus.limits")
 

@@ -17,7 +17,8 @@ from gateway.routing.cooldown import Breaker
 from gateway.routing.routes import Routes
 from gateway.routing.shared import Shared
 from gateway.routing.standing import Standings
-from gateway.state.redis import Redis, RedisUnavailable
+from gateway.state.faults import RedisUnavailable
+from gateway.state.redis import Redis
 from tests.gateway.calls import a_call
 from tests.gateway.routing.candidates import standing_of
 from tests.services.redis import RedisServer

@@ -10,7 +10,8 @@ import pytest
 
 from config import state
 from gateway.observe.counters import Counters
-from gateway.state.redis import Redis, RedisUnavailable
+from gateway.state.faults import RedisUnavailable
+from gateway.state.redis import Redis
 from gateway.state.resp.cluster import slot_of
 from tests.services.redis import Cluster, RedisServer, Sentinels, Tls
 from tests.upstream.script import PATIENCE

@@ -12,7 +12,8 @@ import pytest
 
 from config import state
 from gateway.observe.counters import Counters
-from gateway.state.redis import Redis, RedisUnavailable
+from gateway.state.faults import RedisUnavailable
+from gateway.state.redis import Redis
 from tests.gateway.state.test_redis import connected, eventually, works
 from tests.services.redis import RedisServer, Sentinels, free_port
 from tests.upstream.script import PATIENCE

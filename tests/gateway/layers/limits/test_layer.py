@@ -13,8 +13,8 @@ from config.limits import CallLimits, Limit
 from config.routing import Hedge
 from gateway.call import Call
 from gateway.layers.limits.errors import BudgetReserved, BudgetSpent, LimitsUnavailable, PriceUnknown, RateLimited
+from gateway.state.faults import RedisUnavailable
 from gateway.state.limits.contract import Amounts, Bucket, Lease, Named, Refusal
-from gateway.state.redis import RedisUnavailable
 from tests.gateway.layers.limits.limited import DOLLAR_A_TOKEN, Limited, a_caller, a_route, dollars
 
 TWO_A_MINUTE = Limit(requests_per_minute=2)

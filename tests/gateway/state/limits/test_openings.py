@@ -9,10 +9,11 @@ from contextlib import AsyncExitStack
 import pytest
 
 from gateway.observe.counters import Counters
+from gateway.state.faults import RedisUnavailable
 from gateway.state.limits.contract import Lease, Refusal, Unread
 from gateway.state.limits.memory import MemoryLimits
 from gateway.state.limits.shared import RedisLimits
-from gateway.state.redis import Redis, RedisUnavailable
+from gateway.state.redis import Redis
 from tests.gateway.state.limits.books import Books, Spender, WorkerBooks
 from tests.gateway.state.limits.buckets import money, untold
 from tests.services.redis import RedisServer

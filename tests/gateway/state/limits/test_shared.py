@@ -8,9 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from gateway.observe.counters import Counters
+from gateway.state.faults import RedisUnavailable
 from gateway.state.limits.contract import Bucket, Lease, Refusal
 from gateway.state.limits.shared import RedisLimits
-from gateway.state.redis import Redis, RedisUnavailable
+from gateway.state.redis import Redis
 from tests.gateway.state.limits.buckets import Clock, money, parallel, requests, tokens, untold
 from tests.services.redis import Cluster, RedisServer
 
