@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# One more than there are cores: many tests wait for processes that they start.
+TEST_PROCESSES ?= $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )))
 INSTALL := $(BIN)/pip install --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
@@ -15,7 +17,7 @@ serve: $(VENV)/.serve  ## set up and serve a real local model on http://127.0.0.
 	@exec $(BIN)/isthmus serve $(ARGS)
 
 test: $(VENV)/.test  ## set up and pass every test (ARGS="-k name" for some, ARGS="-n 0" for one after the other)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
 
 coverage: $(VENV)/.test  ## see that the tests of adapters/ reach every line and branch there
 	$(BIN)/coverage erase
