@@ -12,6 +12,7 @@ from adapters.wire.usage import Usage
 from config.schema import Operation
 
 if TYPE_CHECKING:
+    from config.facts import Prices
     from gateway.auth import Caller
     from gateway.observe.trace import Trace
     from gateway.route import Route
@@ -178,6 +179,11 @@ class Call:
         twin.on_begin = self.on_begin
         twin.cause = self.cause
         return twin
+
+    def prices_of(self, target: Target) -> "Prices | None":
+        """What the tokens of one of its targets cost; None where nobody knows."""
+        facts = self.route.facts_of(target) if self.route is not None else None
+        return facts.prices if facts is not None else None
 
     @property
     def generates(self) -> bool:

@@ -62,13 +62,14 @@ def _around(call: Call, route: Route, settings: Cache) -> "hashlib._Hash":
     """The beginning of a digest: all but the fields. It is the same for most calls of a caller."""
     known = (call.caller, call.operation, call.body.on_unsupported)
     begun = route.digests.get(known)
-    if begun is None or route.forwarded:
+    if begun is None:
         said = [call.client_headers.get(name) for name in route.forwarded]
         around = (_sharers(call.caller, settings), call.operation, route.identity, call.body.on_unsupported, said)
         begun = hashlib.sha256(_encode(around) + b"\n")
-        if len(route.digests) >= _DIGESTS_MAX:
-            route.digests.clear()
-        route.digests[known] = begun
+        if not route.forwarded:
+            if len(route.digests) >= _DIGESTS_MAX:
+                route.digests.clear()
+            route.digests[known] = begun
     return begun
 
 

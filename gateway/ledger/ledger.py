@@ -85,11 +85,11 @@ class Ledger:
             return
         usage = attempt.usage or self._usage_of_one_left(call, attempt)
         if usage is not None:
-            cost, version = _cost(usage, _prices(call, attempt))
+            cost, version = _cost(usage, call.prices_of(attempt.target))
             self._write(ENDED + attempt.id + ended_and_used(call, attempt, usage, cost, version))
         elif attempt is _serving(call.attempts) and self._estimates.owed(call):
             self._write(PENDING + attempt.id + ended(call, attempt))
-            self._estimates.then(call, partial(self._counted, attempt.id, _prices(call, attempt)))
+            self._estimates.then(call, partial(self._counted, attempt.id, call.prices_of(attempt.target)))
         else:
             use = _FREE if _did_no_work(attempt) else UNKNOWN_USE
             self._write(b"%b%b%b,%b" % (ENDED, attempt.id, ended(call, attempt)[:-1], use[1:]))
@@ -147,9 +147,3 @@ def _cost(usage: Usage, prices: Prices | None) -> tuple[int | None, str | None]:
     if prices is None:
         return None, None
     return cost_of(usage, prices), prices.version
-
-
-def _prices(call: Call, attempt: Attempt) -> Prices | None:
-    """What an attempt's tokens cost."""
-    facts = call.route.facts_of(attempt.target) if call.route is not None else None
-    return facts.prices if facts is not None else None

@@ -10,7 +10,7 @@ import msgspec
 from adapters.wire.usage import Usage
 from gateway.call import Attempt, Call
 from gateway.ledger.finish import finish_reason
-from gateway.state.records.contract import Records
+from gateway.state.records.contract import Records, Value
 
 BEGUN = (
     *("request_id", "began", "key_name", "owner", "team", "organisation", "model", "route", "provider"),
@@ -79,43 +79,12 @@ def _begun(call: Call, now: int, provider: str | None, model: str | None, cause:
 
 def ended(call: Call, attempt: Attempt) -> bytes:
     """What is known when it has ended."""
-    began, first = attempt.began, attempt.first
-    return _encode(
-        (
-            call.cache,
-            attempt.status,
-            attempt.error and attempt.error[:_WORD_MAX],
-            finish_reason(call, attempt),
-            int((attempt.ended - began) * _MICROSECONDS),
-            int((first - began) * _MICROSECONDS) if first else None,
-        )
-    )
+    return _encode(_end(call, attempt))
 
 
 def ended_and_used(call: Call, attempt: Attempt, usage: Usage, cost: int | None, price_version: str | None) -> bytes:
     """`ended` and `used` at once, because nearly every attempt ends so."""
-    began, first = attempt.began, attempt.first
-    return _encode(
-        (
-            call.cache,
-            attempt.status,
-            attempt.error and attempt.error[:_WORD_MAX],
-            finish_reason(call, attempt),
-            int((attempt.ended - began) * _MICROSECONDS),
-            int((first - began) * _MICROSECONDS) if first else None,
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            usage.cached_tokens,
-            usage.reasoning_tokens,
-            usage.cache_write_tokens,
-            usage.prompt_audio_tokens,
-            usage.completion_audio_tokens,
-            usage.searches,
-            1 if usage.estimated else 0,
-            cost,
-            price_version,
-        )
-    )
+    return _encode(_end(call, attempt) + _use(usage, cost, price_version))
 
 
 def ended_without_attempt(call: Call, seconds: float) -> bytes:
@@ -125,20 +94,34 @@ def ended_without_attempt(call: Call, seconds: float) -> bytes:
 
 def used(usage: Usage, cost: int | None, price_version: str | None) -> bytes:
     """Tokens and their cost."""
-    return _encode(
-        (
-            usage.prompt_tokens,
-            usage.completion_tokens,
-            usage.cached_tokens,
-            usage.reasoning_tokens,
-            usage.cache_write_tokens,
-            usage.prompt_audio_tokens,
-            usage.completion_audio_tokens,
-            usage.searches,
-            int(usage.estimated),
-            cost,
-            price_version,
-        )
+    return _encode(_use(usage, cost, price_version))
+
+
+def _end(call: Call, attempt: Attempt) -> tuple[Value, ...]:
+    began, first = attempt.began, attempt.first
+    return (
+        call.cache,
+        attempt.status,
+        attempt.error and attempt.error[:_WORD_MAX],
+        finish_reason(call, attempt),
+        int((attempt.ended - began) * _MICROSECONDS),
+        int((first - began) * _MICROSECONDS) if first else None,
+    )
+
+
+def _use(usage: Usage, cost: int | None, price_version: str | None) -> tuple[Value, ...]:
+    return (
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.cached_tokens,
+        usage.reasoning_tokens,
+        usage.cache_write_tokens,
+        usage.prompt_audio_tokens,
+        usage.completion_audio_tokens,
+        usage.searches,
+        int(usage.estimated),
+        cost,
+        price_version,
     )
 
 

@@ -10,7 +10,6 @@ import msgspec
 
 from gateway.call import Call
 from gateway.cost import cost_of
-from gateway.observe.metrics import prices_of
 
 log = logging.getLogger("isthmus.request")
 
@@ -69,7 +68,7 @@ def _cost(call: Call) -> float | None:
     """What its attempts cost; None where nobody knows."""
     nano, is_known = 0, False
     for attempt in call.attempts:
-        prices = prices_of(call.route, attempt.target)
+        prices = call.prices_of(attempt.target)
         if prices is not None and attempt.usage is not None:
             nano, is_known = nano + cost_of(attempt.usage, prices), True
     return nano / 1e9 if is_known else None

@@ -31,7 +31,6 @@ from gateway.observe.tables import (
     histogram,
     merged,
 )
-from gateway.route import Route
 
 NONE = "(none)"
 """The label of what was not reached."""
@@ -131,10 +130,10 @@ class Metrics:
         row.counts[bisect_left(SECONDS, seconds)] += 1
         row.sum += seconds
         if attempt.usage is not None:
-            self._spend(call.caller.name, target, prices_of(call.route, target), attempt.usage)
+            self._spend(call.caller.name, target, call.prices_of(target), attempt.usage)
 
     def _estimate_later(self, call: Call, target: Target) -> None:
-        caller, prices = call.caller.name, prices_of(call.route, target)
+        caller, prices = call.caller.name, call.prices_of(target)
         self._estimates.then(call, lambda usage: self._spend(caller, target, prices, usage))
 
     def _spend(self, caller: str, target: Target, prices: Prices | None, usage: Usage) -> None:
@@ -225,9 +224,3 @@ def outcome_of(attempt: Attempt) -> str:
     if status < 300:
         return "broken"
     return "refused" if status < 500 else "failed"
-
-
-def prices_of(route: Route | None, target: Target) -> Prices | None:
-    """What a target's tokens cost; None where nobody knows."""
-    facts = route.facts_of(target) if route is not None else None
-    return facts.prices if facts is not None else None

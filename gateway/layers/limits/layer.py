@@ -12,7 +12,7 @@ from gateway.layers.limits.accounts import Account, Accounts
 from gateway.layers.limits.bounds import Bounds, billed_attempts, largest_cost
 from gateway.layers.limits.errors import LimitsUnavailable, PriceUnknown, refused
 from gateway.layers.limits.headers import Header, printable, renamed, standing, standing_refused, warning
-from gateway.layers.limits.settlement import Settlement, prices_of
+from gateway.layers.limits.settlement import Settlement
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
 from gateway.state.faults import RedisUnavailable
@@ -144,7 +144,7 @@ def _cost(call: Call) -> bytes:
     cost = 0
     for attempt in call.attempts:
         if attempt.usage is not None and attempt.cause != "mirror":
-            prices = prices_of(call.route, attempt.target)
+            prices = call.prices_of(attempt.target)
             if prices is None:
                 return b"unknown"
             cost += cost_of(attempt.usage, prices)

@@ -10,7 +10,6 @@ from gateway.call import Attempt, Call
 from gateway.cost import cost_of
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
-from gateway.route import Route
 from gateway.state.limits.contract import Amounts, Lease, LimitStore, Measure
 
 _LEFT: Final = 499
@@ -58,7 +57,7 @@ class Settlement:
             else:
                 self._running.append(attempt)
         if (owed := self._owed) is not None:
-            prices = self._prices(call.route, owed.target)
+            prices = self._prices(call, owed.target)
             self._estimates.then(call, lambda usage: self._counted(usage, prices))
         if self._owed is None and not self._running:
             self._settle()
@@ -83,10 +82,10 @@ class Settlement:
                 return
             written = call.usage.completion_tokens if attempt.first and attempt.status != _LEFT else 0
             usage = Usage(call.usage.prompt_tokens, written, estimated=True)
-        self._add(usage, self._prices(call.route, attempt.target))
+        self._add(usage, self._prices(call, attempt.target))
 
-    def _prices(self, route: Route | None, target: Target) -> Prices | None:
-        return prices_of(route, target) if self._spends else None
+    def _prices(self, call: Call, target: Target) -> Prices | None:
+        return call.prices_of(target) if self._spends else None
 
     def _add(self, usage: Usage, prices: Prices | None) -> None:
         self._tokens += usage.prompt_tokens + usage.completion_tokens
@@ -108,7 +107,7 @@ class Settlement:
             if not attempt.ended:
                 self._running.append(attempt)
             elif attempt.usage is not None:
-                self._add(attempt.usage, self._prices(call.route, attempt.target))
+                self._add(attempt.usage, self._prices(call, attempt.target))
             elif not did_nothing(attempt, call):
                 self._unknown = True
         if self._running:
@@ -129,13 +128,3 @@ class Settlement:
 def did_nothing(attempt: Attempt, call: Call) -> bool:
     """Whether a target did no work that it could bill: it refused, failed, or was not reached."""
     return call.operation == "count_tokens" or (attempt.error is not None and attempt.status not in (200, _LEFT))
-
-
-def prices_of(route: Route | None, target: Target) -> Prices | None:
-    """What a target's tokens cost; None where nobody knows."""
-    if route is not None:
-        for index, known in enumerate(route.targets):
-            if known is target:
-                facts = route.facts[index]
-                return facts.prices if facts is not None else None
-    return None
