@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from config.caching import Cache
+from config.safety import Guardrails
 from config.values import Count, Seconds, Share
 
 Strategy = Literal[
@@ -173,3 +174,5 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """For a whole call, waiting and retries included; a client may ask for less with `x-isthmus-timeout`."""
     cache: Cache | None = None
     """Answer repeated requests without asking again."""
+    guardrails: Guardrails | None = None
+    """What its requests and answers must pass."""

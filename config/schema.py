@@ -11,11 +11,14 @@ from msgspec import Meta, Struct, field
 from config.access import Admin, Issuer, Key
 from config.caching import CacheStore
 from config.facts import Facts
+from config.file_storage import FileStorage
 from config.limits import CallLimits
 from config.routing import Model
+from config.safety import Safety
 from config.state import State
 from config.telemetry import Telemetry
 from config.values import Bytes, Count, File, Name, Seconds, shown
+from config.vector_stores import VectorStores
 
 Operation = Literal["chat", "completions", "embeddings", "rerank", "messages", "count_tokens"]
 Quirk = Literal[
@@ -211,6 +214,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is known of models, by `provider/model`, over what is shipped: prices, context, abilities."""
     cache: CacheStore = field(default_factory=CacheStore)
     """Where answers are kept that routes cache."""
+    files: FileStorage | None = None
+    """Files and uploads."""
+    vector_stores: VectorStores | None = None
+    """Vector stores: files that are searched by meaning and by words."""
+    safety: Safety = field(default_factory=Safety)
+    """Moderations, and the checks of guardrails."""
     state: State = field(default_factory=State)
     """Redis, and the database of keys and usage."""
     telemetry: Telemetry = field(default_factory=Telemetry)

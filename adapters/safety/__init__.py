@@ -1,0 +1,1 @@
+"""What judges texts: one module or folder for each kind of check."""

@@ -1,0 +1,1 @@
+"""Vector databases: one module or folder for each."""
