@@ -44,19 +44,46 @@ class ConfigError(Exception):
         return "\n\n".join([head, *shown, *more])
 
 
-class UnusableDialect(Exception):
-    """A dialect that nobody offers, or whose adapter can't be used. `str()` is one line that says what to do."""
+class Unusable(Exception):
+    """Something that nobody offers, or that can't be used. `str()` is one line that says what to do."""
 
-    def __init__(self, dialect: str, source: str, problem: str, advice: str) -> None:
-        self.dialect = dialect
+    kind = "thing"
+    """What it is, in words."""
+
+    def __init__(self, name: str, source: str, problem: str, advice: str) -> None:
+        self.name = name
         self.source = source
         """Who offers it: the package and its entry point, or a module's path."""
         self.problem = problem
         self.advice = advice
-        super().__init__(dialect, source, problem, advice)
+        super().__init__(name, source, problem, advice)
 
     def __str__(self) -> str:
-        return f"the dialect {self.dialect}, from {self.source}: {self.problem}; {self.advice}"
+        return f"the {self.kind} {self.name}, from {self.source}: {self.problem}; {self.advice}"
+
+
+class UnusableDialect(Unusable):
+    """A dialect without an adapter that works."""
+
+    kind = "dialect"
+
+
+class UnusableBackend(Unusable):
+    """A vector backend that does not work."""
+
+    kind = "vector backend"
+
+
+class UnusableStore(Unusable):
+    """A store of files that does not work."""
+
+    kind = "store of files"
+
+
+class UnusableCheck(Unusable):
+    """A safety check that does not work."""
+
+    kind = "safety check"
 
 
 def nearest(word: str, known: Collection[str], at_least: float = 0.6) -> str | None:

@@ -1,0 +1,31 @@
+"""Which safety checks there are."""
+
+import msgspec
+
+from adapters.breaches import breach_of
+from adapters.offers import Kind, Offers
+from adapters.safety.contract import CheckType, SafetyCheck
+from config.mistakes import UnusableCheck
+from config.safety import Check
+
+SHIPPED: dict[str, str] = {}
+"""The modules whose `CHECK` each is."""
+
+GROUP = "isthmus.safety"
+"""Entry points of this group: the name is the check's type, the value is its CheckType."""
+
+_KIND = Kind(
+    group=GROUP,
+    value="CHECK",
+    noun="a CheckType",
+    unusable=UnusableCheck,
+    breach=breach_of(CheckType),
+    contract="adapters/safety/contract.py",
+)
+CHECKS: Offers[CheckType] = Offers(_KIND, SHIPPED)
+
+
+def open_check(name: str, settings: Check) -> SafetyCheck:
+    """A check as it is configured. Raises UnusableCheck, and ImportError where a library is missing."""
+    kind = CHECKS.find(settings.type)
+    return kind.open(name, msgspec.convert(settings.options, kind.options))
