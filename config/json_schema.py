@@ -11,34 +11,47 @@ import msgspec
 from msgspec import Struct
 
 from config.catalogue import catalogue
-from config.schema import Config
+from config.file_storage import FileStorage
+from config.options import UNTOLD, Offered, OptionTypes
+from config.safety import Check
+from config.schema import Config, Provider
+from config.vector_stores import Backend
 
 Schema: TypeAlias = dict[str, Any]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE: Schema = {"type": "string", "pattern": r"\$\{", "description": "${NAME} or ${NAME:-default}"}
-_MODULE_PATH: Schema = {"type": "string", "pattern": "^[^:{}]+:[^:{}]+$", "description": "module:VALUE of an adapter"}
+_MODULE_PATH: Schema = {"type": "string", "pattern": "^[^:{}]+:[^:{}]+$", "description": "module:VALUE"}
 _NULL: Schema = {"type": "null"}
 _NOTES = ("default", "description", "examples")
 _BOUNDED = ("enum", "pattern", "minLength", "maxLength")
 
 
-def json_schema(option_types: Mapping[str, type[Struct]]) -> Schema:
+def json_schema(option_types: Mapping[str, type[Struct]], offered: Offered = UNTOLD) -> Schema:
     """A draft 2020-12 schema that refuses nothing the loader takes.
 
-    `option_types` are the known dialects and the types of their options.
+    `option_types` are the known dialects and the types of their options; `offered` has the rest of what packages
+    offer.
     """
-    types = (Config, *dict.fromkeys(option_types.values()))
+    sections: list[tuple[type[Struct], str, OptionTypes | None]] = [
+        (Provider, "dialect", option_types),
+        (FileStorage, "store", offered.stores),
+        (Backend, "type", offered.backends),
+        (Check, "type", offered.checks),
+    ]
+    told = [(section, field, _types(types)) for section, field, types in sections if types is not None]
+    types = (Config, *dict.fromkeys(each for _, _, known in told for each in known.values()))
     (root, *references), components = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
     for component in components.values():
         _loosen(component)
     for cls in _structs(msgspec.inspect.multi_type_info(types)):
         _describe(components[_component_name(cls, components)], _field_words(cls))
-    provider = components["Provider"]
+    provider = components[_component_name(Provider, components)]
     provider["properties"]["extends"] |= {"examples": sorted(catalogue().entries)}
-    provider["properties"]["dialect"] |= {"anyOf": [{"enum": sorted(option_types)}, _MODULE_PATH, _VARIABLE, _NULL]}
     by_type = dict(zip(types[1:], references, strict=True))
-    _add_options(provider, {dialect: by_type[cls] for dialect, cls in option_types.items()})
+    for section, field, known in told:
+        by_name = {name: by_type[cls] for name, cls in known.items()}
+        _add_options(components[_component_name(section, components)], field, by_name)
     return {"$schema": DRAFT, "title": "isthmus.yaml", **root, "$defs": components}
 
 
@@ -115,18 +128,26 @@ def _component_name(cls: type[Struct], components: Schema) -> str:
     return cls.__name__ if cls.__name__ in components else f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _add_options(provider: Schema, by_dialect: Mapping[str, Schema]) -> None:
-    options = provider["properties"]["options"]
-    distinct = list({reference["$ref"]: reference for reference in by_dialect.values()}.values())
-    provider["properties"]["options"] = {"type": ["object", "null"], "description": options["description"]}
-    by_path = {"properties": {"dialect": _MODULE_PATH}, "required": ["dialect"]}
-    provider["allOf"] = [
+def _types(option_types: OptionTypes) -> dict[str, type[Struct]]:
+    return {name: options for name in option_types if (options := option_types[name]) is not None}
+
+
+def _add_options(section: Schema, field: str, by_name: Mapping[str, Schema]) -> None:
+    """Say which names a section's field may have, and what its `options` may hold with each."""
+    named, options = section["properties"][field], section["properties"]["options"]
+    notes = {key: named[key] for key in _NOTES if key in named}
+    choices = [{"enum": sorted(by_name)}, _MODULE_PATH, _VARIABLE, *([] if field in section["required"] else [_NULL])]
+    section["properties"][field] = {"anyOf": choices, **notes}
+    distinct = list({reference["$ref"]: reference for reference in by_name.values()}.values())
+    section["properties"]["options"] = {"type": ["object", "null"], "description": options["description"]}
+    by_path = {"properties": {field: _MODULE_PATH}, "required": [field]}
+    section["allOf"] = [
         {"if": by_path, "else": {"properties": {"options": {"anyOf": [*distinct, _NULL]}}}},
         *(
             {
-                "if": {"properties": {"dialect": {"const": dialect}}, "required": ["dialect"]},
+                "if": {"properties": {field: {"const": name}}, "required": [field]},
                 "then": {"properties": {"options": {"anyOf": [reference, _NULL]}}},
             }
-            for dialect, reference in sorted(by_dialect.items())
+            for name, reference in sorted(by_name.items())
         ),
     ]

@@ -2,24 +2,23 @@
 
 import os
 from collections.abc import Mapping as Options
+from functools import partial
 from pathlib import Path as FilePath
-from typing import Any, TypeAlias
 
-from msgspec import Struct, inspect, structs, to_builtins
+from msgspec import inspect, structs
 
 from config.catalogue import overlay, with_rows
-from config.check import INVALID, Checker
+from config.check import Checker
 from config.document import MAX_BYTES, parse
 from config.environment import expand
-from config.mistakes import ConfigError, Mistake, UnusableDialect, nearest
+from config.mistakes import ConfigError, Mistake
+from config.options import UNTOLD, Offered, OptionsChecker, OptionTypes, with_options
 from config.report import Report
 from config.rules import check_rules
 from config.schema import Config, Provider, Timeouts
 from config.spelling import respell
-from config.tree import Mapping, Path, Scalar, as_mapping, is_null, with_entry
+from config.tree import Mapping, Scalar, as_mapping, is_null, with_entry
 
-OptionTypes: TypeAlias = Options[str, type[Struct] | None]
-"""The known dialects and the types of their options; None where anything goes. May raise UnusableDialect."""
 DEFAULT = "providers: {local: {}}\n"
 """What is served without a file: local models, to this machine only."""
 
@@ -28,18 +27,18 @@ def load(
     path: FilePath | None,
     *,
     option_types: OptionTypes,
+    offered: Offered = UNTOLD,
     environ: Options[str, str] = os.environ,
     server: Options[str, str | int] | None = None,
 ) -> Config:
     """Read a configuration file; without a path, the embedded default.
 
-    `server` holds fields of the section of that name said on the command line, which win. Raises ConfigError with
-    every mistake of the file, a dialect that `option_types` raises UnusableDialect for included.
+    `option_types` has the dialects and `offered` the rest of what packages offer. `server` holds fields of the section
+    of that name said on the command line, which win. Raises ConfigError with every mistake of the file, what the types
+    raise Unusable for included.
     """
-    if path is None:
-        return loads(DEFAULT, "the embedded default", option_types=option_types, environ=environ, server=server)
-    text = _read(path)
-    return loads(text, str(path), option_types=option_types, environ=environ, server=server, folder=path.parent)
+    told = partial(loads, option_types=option_types, offered=offered, environ=environ, server=server)
+    return told(DEFAULT, "the embedded default") if path is None else told(_read(path), str(path), folder=path.parent)
 
 
 def loads(
@@ -47,6 +46,7 @@ def loads(
     name: str = "isthmus.yaml",
     *,
     option_types: OptionTypes,
+    offered: Offered = UNTOLD,
     environ: Options[str, str] = os.environ,
     server: Options[str, str | int] | None = None,
     folder: FilePath | None = None,
@@ -60,6 +60,7 @@ def loads(
     checker = Checker(report, folder or FilePath.cwd())
     config: Config = checker.value(tree, expected)
     config = structs.replace(config, providers=_finished(config, tree, option_types, checker))
+    config = with_options(config, tree, offered, checker)
     check_rules(config, tree, report)
     report.raise_if_any()
     return config
@@ -93,35 +94,14 @@ def _with_server(tree: Mapping, said: Options[str, str | int]) -> Mapping:
 def _finished(config: Config, tree: Mapping, option_types: OptionTypes, checker: Checker) -> dict[str, Provider]:
     """The providers with options of their dialect's type, and the server's timeouts where they say only some."""
     nodes = as_mapping(tree.entries.get("providers"))
+    dialects = OptionsChecker(checker, "dialect", "dialect", option_types)
     finished = {}
     for name, provider in config.providers.items():
         node = as_mapping(nodes.entries[name])
-        options = _options(provider, node, option_types, checker, ("providers", name))
+        options = dialects.checked(provider.dialect, provider.options, node, ("providers", name))
         timeouts = _timeouts(config, provider, node)
         finished[name] = structs.replace(provider, options=options, timeouts=timeouts)
     return finished
-
-
-def _options(
-    provider: Provider, node: Mapping, option_types: OptionTypes, checker: Checker, path: Path
-) -> dict[str, Any]:
-    if provider.dialect not in option_types:
-        allowed, close = ", ".join(sorted(option_types)), nearest(provider.dialect, option_types.keys())
-        checker.report.add((*path, "dialect"), "there is no such dialect", allowed=allowed, nearest=close)
-        return {}
-    try:
-        options_type = option_types[provider.dialect]
-    except UnusableDialect as fault:
-        problem = f"{fault.source}: {fault.problem}; {fault.advice}"
-        checker.report.add((*path, "dialect"), problem)
-        return {}
-    if options_type is None:
-        return provider.options
-    expected = inspect.type_info(options_type)
-    here = (*path, "options")
-    own = node.entries.get("options") or Mapping(node.place, {}, {})
-    options = checker.value(respell(own, expected, checker.report, here), expected, here)
-    return {} if options is INVALID else to_builtins(options)
 
 
 def _timeouts(config: Config, provider: Provider, node: Mapping) -> Timeouts | None:

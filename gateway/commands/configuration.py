@@ -5,12 +5,18 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
-from adapters.inference import registry
+from adapters.files.registry import STORES
+from adapters.inference.registry import DIALECTS
+from adapters.offers import Offers
+from adapters.safety.registry import CHECKS
+from adapters.vector_io.registry import BACKENDS
 from config.loader import load
-from config.mistakes import ConfigError, UnusableDialect
+from config.mistakes import ConfigError, Unusable
+from config.options import Offered
 from config.schema import Config
 
 log = logging.getLogger("isthmus.configuration")
@@ -29,10 +35,12 @@ def file_of(arguments: Namespace) -> Path | None:
 def read(path: Path | None, server: dict[str, str | int] | None = None, *, strict: bool = False) -> Config:
     """Read a configuration; `server` holds what the command line says of that section.
 
-    Raises ConfigError, where it is `strict` also for a dialect that can't be used.
+    Raises ConfigError, where it is `strict` also for a dialect, store, backend or check that can't be used.
     """
-    registry.refresh()
-    return load(path, option_types=_OptionTypes(strict), server=server)
+    for offers in (DIALECTS, STORES, BACKENDS, CHECKS):
+        offers.refresh()
+    offered = Offered(*(_OptionTypes(offers, strict) for offers in (STORES, BACKENDS, CHECKS)))
+    return load(path, option_types=_OptionTypes(DIALECTS, strict), offered=offered, server=server)
 
 
 def reread(path: Path | None, server: dict[str, str | int]) -> Config:
@@ -43,37 +51,47 @@ def reread(path: Path | None, server: dict[str, str | int]) -> Config:
 
 
 def log_faults(config: Config) -> None:
-    """Name what is wrong with who offers the configured dialects, a line each: the gateway serves without them."""
-    users: dict[str, list[str]] = {}
-    for name, provider in config.providers.items():
-        users.setdefault(provider.dialect, []).append(name)
-    for dialect, providers in users.items():
-        if fault := registry.fault(dialect):
-            log.error("%s (providers: %s)", fault, ", ".join(providers))
+    """Name what is wrong with who offers what is configured, a line each: the gateway serves without them."""
+    for offers, noun, users in _used(config):
+        for name in dict.fromkeys(users.values()):
+            if fault := offers.fault(name):
+                log.error("%s (%s: %s)", fault, noun, ", ".join(user for user, used in users.items() if used == name))
+
+
+def _used(config: Config) -> Iterator[tuple[Offers[Any], str, dict[str, str]]]:
+    """What is offered, the words for those who use it, and what each of these uses."""
+    yield DIALECTS, "providers", {name: provider.dialect for name, provider in config.providers.items()}
+    if config.files is not None:
+        yield STORES, "section", {"files": config.files.store}
+    if config.vector_stores is not None:
+        yield BACKENDS, "backends", {name: each.type for name, each in config.vector_stores.backends.items()}
+    yield CHECKS, "checks", {name: check.type for name, check in config.safety.checks.items()}
 
 
 class _OptionTypes(Mapping[str, type[Struct] | None]):
-    """The types of the options of every dialect; each is found, and imported, when somebody asks for it."""
+    """The types of the options of everything of one kind; each is found, and imported, when somebody asks for it."""
 
-    def __init__(self, strict: bool) -> None:
+    def __init__(self, offers: Offers[Any], strict: bool) -> None:
+        self._offers = offers
         self._strict = strict
 
-    def __getitem__(self, dialect: str) -> type[Struct] | None:
-        if self._strict and (fault := registry.fault(dialect)):
+    def __getitem__(self, name: str) -> type[Struct] | None:
+        if self._strict and (fault := self._offers.fault(name)):
             raise fault
         try:
-            return registry.find(dialect).options
-        except UnusableDialect:
+            options: type[Struct] = self._offers.find(name).options
+        except Unusable:
             return None
+        return options
 
-    def __contains__(self, dialect: object) -> bool:
-        return isinstance(dialect, str) and registry.is_known(dialect)
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._offers.is_known(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(registry.names())
+        return iter(self._offers.names())
 
     def __len__(self) -> int:
-        return len(registry.names())
+        return len(self._offers.names())
 
 
 def complain(error: ConfigError) -> int:

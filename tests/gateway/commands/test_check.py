@@ -109,6 +109,25 @@ def test_what_packages_offer_badly_is_a_mistake(
     assert "providers.lab.dialect: the package acme 1.0.0" in done.stderr
 
 
+def test_a_backend_and_a_check_that_can_not_be_used_are_mistakes(
+    isthmus: Isthmus, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "acme", {"acme": "acme:BACKEND"}, {"acme": "import nowhere"}, "isthmus.vector_io")
+    install(tmp_path, "other", {"other": "other:CHECK"}, {"other": "CHECK = 5"}, "isthmus.safety")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    file.write_text(
+        "providers: {local: {}}\nstate: {records: {}}\nfiles: {store: nowhere.at_all:STORE}\n"
+        "vector_stores: {backends: {db: {type: acme}}}\nsafety: {checks: {mine: {type: other}}}\n"
+    )
+    done = isthmus("check", str(file))
+    assert done.returncode == 2
+    assert "isthmus.yaml has 3 mistakes" in done.stderr
+    assert "isthmus.yaml:4:39: vector_stores.backends.db.type: the package acme 1.0.0" in done.stderr
+    assert "pip install nowhere" in done.stderr
+    assert "safety.checks.mine.type: the package other 1.0.0" in done.stderr
+    assert "files.store: the module path" in done.stderr
+
+
 def test_a_misspelt_dialect_is_told_the_installed_ones(
     isthmus: Isthmus, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.external_package import GOOD, install
+from tests.external_package import BACKEND, GOOD, install
 from tests.gateway.commands.conftest import Isthmus
 
 
@@ -31,3 +31,14 @@ def test_the_options_of_installed_packages_are_in_it(
     assert not list(validator.iter_errors({"providers": {"x": {"dialect": "acme", "options": {"wings": 4}}}}))
     assert list(validator.iter_errors({"providers": {"x": {"dialect": "acme", "options": {"legs": 4}}}}))
     assert done.stderr.startswith("the dialect worse, from the package acme 1.0.0")
+
+
+def test_the_options_of_an_installed_backend_are_in_it(
+    isthmus: Isthmus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "acme", {"acme": "acme:BACKEND"}, {"acme": BACKEND.format(name="acme")}, "isthmus.vector_io")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    validator = Draft202012Validator(json.loads(isthmus("schema").stdout))
+    for options, is_right in (({"wings": 4}, True), ({"legs": 4}, False)):
+        backends = {"db": {"type": "acme", "options": options}}
+        assert validator.is_valid({"vector_stores": {"backends": backends}}) is is_right
