@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from gateway.upstream.pool import Response
 
 
-Cause: TypeAlias = Literal["first", "retry", "fallback", "hedge", "continuation", "mirror", "refresh", "similarity"]
+Cause: TypeAlias = Literal[
+    "first", "retry", "fallback", "hedge", "continuation", "mirror", "refresh", "similarity", "ingestion", "check"
+]
 """Why an attempt was made."""
 
 _GENERATING = frozenset({"chat", "completions", "messages"})

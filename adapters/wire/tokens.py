@@ -73,6 +73,12 @@ def decode_ids(ids: list[int]) -> str:
         raise ValueError(f"There is a token id that {_OLDER} does not have.") from None
 
 
+def split_tokens(text: str) -> list[bytes]:
+    """The tokens of OpenAI's embedding models that a text is made of; joined, they are its UTF-8. Takes short texts."""
+    encoding = _load(_OLDER)
+    return encoding.decode_tokens_bytes(encoding.encode_ordinary(text))
+
+
 def _texts(value: Any) -> Iterable[str]:
     """Every text in a message or a list of tools, pictures and sounds left out."""
     if isinstance(value, str):

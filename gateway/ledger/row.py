@@ -34,7 +34,7 @@ NUMBERS = frozenset(
 )
 UNKNOWN_USE: Final = b"[" + b",".join([b"null"] * len(USED)) + b"]"
 _LOST: Final = b'[null,0,"worker_lost",null,null,null]'
-_SIDE = frozenset({"mirror", "refresh", "similarity"})
+_SIDE = frozenset({"mirror", "refresh", "similarity", "ingestion", "check"})
 NAME_MAX = 256
 _WORD_MAX = 128
 _MICROSECONDS = 1_000_000
@@ -52,7 +52,7 @@ def begun(call: Call, attempt: Attempt, now: int) -> bytes:
 
 def answered(call: Call, now: int) -> bytes:
     """The same of a call that was answered without an attempt."""
-    return _begun(call, now, None, None, "cache", 1)
+    return _begun(call, now, None, None, "check" if call.cache is None else "cache", 1)
 
 
 def _begun(call: Call, now: int, provider: str | None, model: str | None, cause: str, opens: int) -> bytes:

@@ -1,0 +1,77 @@
+"""What processes that read files may not do: speak to a network, outlive the gateway, use more than their limits."""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from gateway.ingest.contract import Limits
+
+_PR_SET_PDEATHSIG = 1
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_NICENESS = 10
+_OPEN_FILES = 64
+_WRITTEN_BYTES = 2**32
+"""To one file. Chunks of the longest text that `ingestion.text_bytes` may allow take less."""
+_KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TIKTOKEN_CACHE_DIR", "TMPDIR", "XDG_CACHE_HOME")
+
+
+def environment() -> dict[str, str]:
+    """The variables that the process has: none that could hold a secret."""
+    return {name: os.environ[name] for name in _KEPT if name in os.environ}
+
+
+def enter(gateway: int) -> bool:
+    """Confine the process, and with it every child. Gives whether it has no network now."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the gateway, which then closes the pipe
+    os.umask(0o077)
+    os.nice(_NICENESS)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash would write a file's contents to the disk
+    _die_with(gateway)
+    return _leave_the_network()
+
+
+def enter_child(limits: Limits, pipe: int, parent: int) -> None:
+    """Confine a child to the limits of its job, and to the pipe and the files that it opens itself."""
+    _die_with(parent)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nowhere, standard)
+    os.closerange(3, pipe)
+    os.closerange(pipe + 1, pipe + 1 + _OPEN_FILES)
+    seconds = max(1, round(limits.seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_WRITTEN_BYTES, _WRITTEN_BYTES))
+    if sys.platform == "linux":  # others take a bound on address space and do not keep it
+        most = _address_space() + limits.memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _address_space() -> int:
+    """Bytes that this process has mapped: https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, however it dies. Linux only; elsewhere it does nothing.
+
+    https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            sys.exit("The gateway is gone.")
+
+
+def _leave_the_network() -> bool:
+    """Move into a network of its own that leads nowhere, where the kernel lets this user do that. Linux only.
+
+    https://man7.org/linux/man-pages/man2/unshare.2.html
+    """
+    if sys.platform != "linux":
+        return False
+    unshare = ctypes.CDLL(None).unshare
+    return any(unshare(what) == 0 for what in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))

@@ -1,0 +1,35 @@
+"""Reads workbooks of Excel with calamine: https://github.com/dimastbk/python-calamine."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from python_calamine import CalamineWorkbook
+
+from gateway.ingest.text import Text
+
+
+def warm() -> None:
+    """Nothing is left to load."""
+
+
+def read(source: Path, text: Text) -> None:
+    """Write each sheet under its name, a row in a line."""
+    workbook = CalamineWorkbook.from_path(str(source))
+    for number, name in enumerate(workbook.sheet_names):
+        if number:
+            text.page_break()
+        text.heading(name, 2)
+        for row in workbook.get_sheet_by_name(name).iter_rows():
+            cells = [_shown(value) for value in row]
+            if any(cells):
+                text.row(cells)
+
+
+def _shown(value: Any) -> str:
+    """A cell as a reader of the workbook would see it."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "auto")
+    return str(value)

@@ -1,0 +1,49 @@
+"""What a child does with a file. Whatever a file does to a library becomes a sentence about the file."""
+
+import errno
+from pathlib import Path
+
+from adapters.wire.tokens import split_tokens
+from gateway.ingest import formats
+from gateway.ingest.chunking import cut_file
+from gateway.ingest.contract import Chunk, Done, Extract, Extracted, FileRefused, Task
+from gateway.ingest.text import Text
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
+
+
+def warm() -> None:
+    """Load what jobs need, so that no child has to."""
+    split_tokens("warm")
+    formats.warm()
+
+
+def perform(task: Task) -> Done:
+    """Do a job, and tell how it ended."""
+    try:
+        match task.job:
+            case Extract() as job:
+                return Done(extracted=extract(job))
+            case Chunk() as job:
+                return Done(count=cut_file(Path(job.text), Path(job.chunks), job.chunking))
+        return Done(message="There is nothing to do.")
+    except FileRefused as refused:
+        return Done(code=refused.code, message=refused.message)
+    except MemoryError:
+        most = task.limits.memory_bytes
+        return Done(code="invalid_file", message=f"Reading it takes more than {most} bytes of memory.")
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            return Done(message=f"The text can't be written: {error.strerror}.")
+        return Done(code="server_error", message=f"It can't be read: {error.strerror}.")
+
+
+def extract(job: Extract) -> Extracted:
+    """Write a file's text. Raises FileRefused, MemoryError, and OSError of the machine."""
+    source = Path(job.source)
+    found = formats.find(source, job.name)
+    with Text(Path(job.text), job.most) as text:
+        formats.read(found, source, text)
+    if text.is_blank:
+        raise FileRefused("invalid_file", f"There is no text in it.{found.why_blank}")
+    return Extracted(found.name, text.size)
