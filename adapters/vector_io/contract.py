@@ -51,7 +51,8 @@ class Hit(Struct, frozen=True):
 class VectorBackend(Protocol):
     """A database. Its methods are called from the event loop and never block it; all raise BackendUnavailable.
 
-    `store` is an id of the gateway: 1 to 64 characters, a-z A-Z 0-9 - _, the first a letter.
+    `store` is an id of the gateway: 1 to 64 characters, a-z A-Z 0-9 - _, the first a letter. One that was not made, or
+    was dropped, holds nothing; a write to it raises BackendUnavailable.
     """
 
     async def start(self) -> None:
@@ -71,7 +72,7 @@ class VectorBackend(Protocol):
         ...
 
     async def write(self, store: str, chunks: Sequence[Chunk]) -> None:
-        """Put chunks in, each in place of one with its id: all of them are durable and found afterwards."""
+        """Put chunks in, each in place of one with its id (the last one of several): all are then durable and found."""
         ...
 
     async def remove(self, store: str, file_id: str) -> None:

@@ -12,6 +12,7 @@ from config.vector_stores import Backend
 
 SHIPPED: dict[str, str] = {
     "pgvector": "adapters.vector_io.pgvector",
+    "sqlite_vec": "adapters.vector_io.sqlite_vec",
 }
 """The modules whose `BACKEND` each is."""
 

@@ -1,0 +1,1 @@
+"""Chunks in SQLite files, one for each store: texts, attributes and words, for backends that keep them here."""

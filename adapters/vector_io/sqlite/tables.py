@@ -1,0 +1,182 @@
+"""What is in the file of a store, and the statements over it.
+
+Attributes are a file's, so they are kept once for a file. The words of a chunk are those of `words.py`, so that FTS5
+need only split at spaces; it keeps an index of them and no text.
+https://www.sqlite.org/fts5.html#contentless_delete_tables
+"""
+
+# ruff: noqa: S608
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+
+import apsw
+import msgspec
+
+from adapters.vector_io.contract import Chunk, Hit
+from adapters.vector_io.filters import Attribute, Filter
+from adapters.vector_io.sqlite.conditions import Condition, condition, kind_and_value
+from adapters.vector_io.words import query_words, words
+
+_TABLES = """
+CREATE TABLE store (dimensions INTEGER NOT NULL);
+CREATE TABLE files (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    attributes TEXT NOT NULL
+);
+CREATE TABLE attributes (
+    file INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    value NOT NULL,
+    PRIMARY KEY (file, key)
+) WITHOUT ROWID;
+CREATE TABLE chunks (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    file INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX chunks_of_file ON chunks (file);
+CREATE VIRTUAL TABLE words USING fts5(written, content = '', contentless_delete = 1, tokenize = 'ascii');
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, row);
+"""
+_attributes = msgspec.json.Decoder(dict[str, Attribute]).decode
+_HIT = "chunks.id, files.id, chunks.place, chunks.text, files.attributes"
+_HITS = "chunks JOIN files ON files.number = chunks.file"
+
+
+def make(connection: apsw.Connection, dimensions: int) -> None:
+    """The tables of a new store."""
+    connection.execute(_TABLES)
+    connection.execute("INSERT INTO store VALUES (?)", (dimensions,))
+
+
+def dimensions_of(connection: apsw.Connection) -> int:
+    """How long the vectors of this store are."""
+    return int(connection.execute("SELECT dimensions FROM store").get)
+
+
+def put(connection: apsw.Connection, chunks: Collection[Chunk]) -> list[int]:
+    """Put chunks of different ids in, each in place of one with its id; give their numbers."""
+    _take_out(connection, connection.execute(*_numbers_of(chunks)))
+    files = {chunk.file_id: chunk.attributes for chunk in chunks}
+    numbers = {file_id: _put_file(connection, file_id, attributes) for file_id, attributes in files.items()}
+    return [_put_chunk(connection, chunk, numbers[chunk.file_id]) for chunk in chunks]
+
+
+def remove(connection: apsw.Connection, file_id: str) -> list[int]:
+    """Take a file out; give the numbers of its chunks."""
+    file = _file(connection, file_id)
+    found = connection.execute("SELECT number FROM chunks WHERE file = ?", (file,))
+    numbers = _take_out(connection, found)
+    connection.execute("DELETE FROM attributes WHERE file = ?", (file,))
+    connection.execute("DELETE FROM files WHERE number = ?", (file,))
+    return numbers
+
+
+def describe(connection: apsw.Connection, file_id: str, attributes: dict[str, Attribute]) -> None:
+    """Give a file these attributes in place of those it has."""
+    if _file(connection, file_id) is not None:
+        _put_file(connection, file_id, attributes)
+
+
+def count(connection: apsw.Connection, file_id: str | None) -> int:
+    """How many chunks are there, of one file or of all."""
+    if file_id is None:
+        return int(connection.execute("SELECT count(*) FROM chunks").get)
+    found = connection.execute("SELECT count(*) FROM chunks WHERE file = ?", (_file(connection, file_id),))
+    return int(found.get)
+
+
+def matching(connection: apsw.Connection, text: str, limit: int, filter: Filter | None) -> list[Hit]:
+    """The chunks that share words with a text, best first by BM25.
+
+    FTS5's own rank counts a word that most chunks hold as nothing, so each word is ranked alone and weighed as
+    `words.bm25` does.
+    """
+    weighed = _weights(connection, query_words(text))
+    if not weighed:
+        return []
+    each = "SELECT rowid AS number, bm25(words) * ? AS score FROM words WHERE words MATCH ?"
+    found = " UNION ALL ".join([each] * len(weighed))
+    values = [value for word, weight in weighed for value in (weight, f'"{word}"')]
+    held, its = where(filter)
+    best = (
+        f"WITH found AS MATERIALIZED ({found}) SELECT found.number, sum(score) AS score FROM found"
+        f" JOIN chunks USING (number) WHERE {held} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"
+    )
+    return hits(connection, best, [*values, *its, limit])
+
+
+def where(filter: Filter | None) -> Condition:
+    """The condition on `chunks` that a filter makes."""
+    if filter is None:
+        return "1", []
+    held, values = condition(filter)
+    return f"chunks.file IN (SELECT number FROM files WHERE {held})", values
+
+
+def hits(connection: apsw.Connection, best: str, values: Sequence[object]) -> list[Hit]:
+    """What a query for numbers and scores found, in its order."""
+    found = list(connection.execute(best, tuple(values)))
+    return [_hit(connection, number, score) for number, score in found]
+
+
+def _hit(connection: apsw.Connection, number: int, score: float) -> Hit:
+    found = connection.execute(f"SELECT {_HIT} FROM {_HITS} WHERE chunks.number = ?", (number,)).get
+    its_id, file_id, index, text, attributes = found
+    return Hit(its_id, file_id, index, text, score, _attributes(attributes))
+
+
+def _put_file(connection: apsw.Connection, file_id: str, attributes: dict[str, Attribute]) -> int:
+    statement = (
+        "INSERT INTO files (id, attributes) VALUES (?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET attributes = excluded.attributes RETURNING number"
+    )
+    number = int(connection.execute(statement, (file_id, msgspec.json.encode(attributes).decode())).get)
+    connection.execute("DELETE FROM attributes WHERE file = ?", (number,))
+    rows = [(number, key, *kind_and_value(value)) for key, value in attributes.items()]
+    connection.executemany("INSERT INTO attributes VALUES (?, ?, ?, ?)", rows)
+    return number
+
+
+def _put_chunk(connection: apsw.Connection, chunk: Chunk, file: int) -> int:
+    connection.execute(
+        "INSERT INTO chunks (id, file, place, text) VALUES (?, ?, ?, ?)", (chunk.id, file, chunk.index, chunk.text)
+    )
+    number = connection.last_insert_rowid()
+    connection.execute("INSERT INTO words (rowid, written) VALUES (?, ?)", (number, " ".join(words(chunk.text))))
+    return number
+
+
+def _take_out(connection: apsw.Connection, found: Iterable[tuple[int]]) -> list[int]:
+    rows = list(found)
+    connection.executemany("DELETE FROM words WHERE rowid = ?", rows)
+    connection.executemany("DELETE FROM chunks WHERE number = ?", rows)
+    return [number for (number,) in rows]
+
+
+def _file(connection: apsw.Connection, file_id: str) -> int | None:
+    number: int | None = connection.execute("SELECT number FROM files WHERE id = ?", (file_id,)).get
+    return number
+
+
+def _numbers_of(chunks: Collection[Chunk]) -> tuple[str, tuple[str]]:
+    ids = msgspec.json.encode([chunk.id for chunk in chunks]).decode()
+    return "SELECT number FROM chunks WHERE id IN (SELECT value FROM json_each(?))", (ids,)
+
+
+def _weights(connection: apsw.Connection, wanted: Sequence[str]) -> list[tuple[str, float]]:
+    """Each word that a chunk holds, and what turns FTS5's score for it into ours."""
+    total = count(connection, None)
+    weighed: list[tuple[str, float]] = []
+    for word in wanted:
+        holding = connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (word,)).get
+        if holding:
+            odds = (total - holding + 0.5) / (holding + 0.5)
+            theirs = max(math.log(odds), 0) or 1e-6  # https://www.sqlite.org/fts5.html#the_bm25_function
+            weighed.append((word, -math.log(1 + odds) / theirs))
+    return weighed

@@ -1,0 +1,25 @@
+"""Chunks in SQLite with sqlite-vec: a file for each store, which several processes may use at once."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from adapters.vector_io.contract import BackendType, VectorBackend
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a backend of this type may say."""
+
+    folder: str | None = None
+    """Where its files are; in the folder of state unless said. It must be on a disk of this machine."""
+
+
+def _open(name: str, options: Options, folder: Path) -> VectorBackend:
+    try:
+        from adapters.vector_io.sqlite_vec.backend import SqliteVec
+    except ImportError as error:
+        raise ImportError(f"{error}: pip install 'isthmus[sqlite-vec]'") from error
+    return SqliteVec(name, Path(options.folder) if options.folder else folder)
+
+
+BACKEND = BackendType("sqlite_vec", Options, _open)

@@ -1,0 +1,71 @@
+"""The backends that the suite runs on: each module of this package has an `OPENER`."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Protocol
+
+from msgspec import Struct, field
+
+from adapters.vector_io.contract import VectorBackend
+from adapters.vector_io.registry import open_backend
+from config.vector_stores import Backend
+
+
+class Place(Protocol):
+    """Where a backend keeps its stores: a folder, or a server that runs."""
+
+    def open(self) -> VectorBackend:
+        """A backend over what is kept there, which is not started yet."""
+        ...
+
+    def away(self) -> AbstractContextManager[None] | None:
+        """While entered, it does not answer; None where it is a part of this process."""
+        ...
+
+
+class Opener(Struct, frozen=True):
+    """A kind of backend and how to have one."""
+
+    name: str
+    """Its type, and what sets it apart from others of the type."""
+    place: Callable[[Path], AbstractContextManager[Place]]
+    """A place of its own for each folder, or one for all: a server that is slow to start is kept by its module."""
+    words_tolerance: float = 0.001
+    """By how much a score by words may differ from the reference, as a part of it."""
+    one_process: bool = False
+    embedded: bool = False
+    """Whether what it keeps is in a folder of this machine, and survives the death of the process."""
+
+
+class Folder(Struct, frozen=True):
+    """The place of an embedded backend."""
+
+    type: str
+    folder: Path
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def open(self) -> VectorBackend:
+        return open_backend("test", Backend(type=self.type, options=self.options), self.folder)
+
+    def away(self) -> None:
+        return None
+
+
+def embedded(type: str, *, one_process: bool = False, words_tolerance: float = 0.001, **options: Any) -> Opener:
+    """A backend that keeps its stores in a folder."""
+    return Opener(
+        type,
+        lambda folder: nullcontext(Folder(type, folder, options)),
+        words_tolerance=words_tolerance,
+        one_process=one_process,
+        embedded=True,
+    )
+
+
+def openers() -> list[Opener]:
+    """Those of all modules."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return [importlib.import_module(f"{__name__}.{name}").OPENER for name in names]
