@@ -251,13 +251,6 @@ def own_postgres() -> Iterator[PostgresServer]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def vector_postgres() -> Iterator[PostgresServer]:
-    """A server with the extension pgvector that all tests of it share."""
-    with PostgresServer(extension="vector") as running:
-        yield running
-
-
 @pytest.fixture
 def own_vector_postgres() -> Iterator[PostgresServer]:
     """A server with the extension pgvector that the test may stop, pause and restart."""

@@ -14,7 +14,9 @@ from adapters.vector_io.contract import BackendUnavailable, Chunk, VectorBackend
 from adapters.vector_io.filters import Comparison
 from adapters.vector_io.pgvector import BACKEND, Options
 from adapters.vector_io.pgvector.conditions import escape, unescape
-from tests.adapters.vector_io.chunks import ids, some_chunks, unit, watched_loop
+from tests.adapters.vector_io.openers.pgvector import server
+from tests.adapters.vector_io.plenty import some_chunks, unit, watched_loop
+from tests.adapters.vector_io.samples import ids
 from tests.services.postgres import PASSWORD, PostgresServer
 
 STORE = "vs_of-the-test"
@@ -28,6 +30,11 @@ async def opened(url: str, **options: object) -> AsyncIterator[VectorBackend]:
         yield backend
     finally:
         await backend.close()
+
+
+@pytest.fixture(scope="module")
+def vector_postgres() -> PostgresServer:
+    return server()
 
 
 @pytest.fixture
