@@ -18,6 +18,7 @@ from gateway.api.admin.usage import usage_doors
 from gateway.api.bodies import Bodies
 from gateway.api.compatibility import compatibility_door
 from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_exception
+from gateway.api.files.doors import file_doors
 from gateway.api.formats import MESSAGES, OPENAI, Format
 from gateway.api.health import health_doors
 from gateway.api.inference import InferenceDoor
@@ -65,6 +66,7 @@ class App:
                 compatibility_door(live),
                 *key_doors(live),
                 *usage_doors(live),
+                *file_doors(live),
             ],
             exception_handlers={
                 GatewayError: answer_gateway_error,

@@ -22,6 +22,8 @@ from gateway.auth.sources import tokens_of
 from gateway.call import Call, Handler
 from gateway.catalogue import Catalogue
 from gateway.dispatch import Dispatch
+from gateway.files.engine import Files
+from gateway.files.uploads import Uploads
 from gateway.inside import Inside
 from gateway.layers.cache.build import with_cache
 from gateway.layers.limits.in_flight import InFlightLimit
@@ -136,6 +138,10 @@ class Surroundings:
     """Where attempts are recorded, if there are records."""
     keys: ManagedKeys | None = None
     """The keys that are in the database."""
+    files: Files | None = None
+    """Files of callers."""
+    uploads: Uploads | None = None
+    """Files that arrive in parts."""
 
 
 def build(config: Config, around: Surroundings, before: Onion | None = None) -> Onion:

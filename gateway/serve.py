@@ -18,6 +18,7 @@ from config.schema import Config
 from gateway.app import App
 from gateway.auth.managed import ManagedKeys
 from gateway.call import Call
+from gateway.files.open import FileRoom
 from gateway.ledger.books import Books
 from gateway.ledger.spending import Spending
 from gateway.observe.counter import Counter
@@ -46,6 +47,7 @@ _FIXED = (
     *(("server", name) for name in ("host", "port", "workers", "tls", "request_log")),
     *(("state", name) for name in ("redis", "records")),
     *(("telemetry", name) for name in ("metrics", "log", "otlp")),
+    *(("files", name) for name in ("store", "options")),
 )
 """Settings that a reload does not change."""
 _GC_THRESHOLDS = (20_000, 20, 50)
@@ -84,6 +86,7 @@ async def _serve(worker: Worker) -> None:
     if redis is not None:
         observed.health.checks.append(redis.conditions)
     books = Books(config, await _records(config), estimates, counters)
+    room = FileRoom(config, books.records, counters)
     around = Surroundings(
         worker.in_flight,
         sinks,
@@ -101,21 +104,20 @@ async def _serve(worker: Worker) -> None:
         limits=_desk(config, counters, redis, books.spending),
         replicas=_replicas(redis),
         keys=_keys(config, books.records, counters, observed.health),
+        files=room.files,
+        uploads=room.uploads,
     )
     live = Live(build(config, around), around)
     app = App(live, observed.snapshots)
     listener = Listener(app, config.server.limits, config.server.tls)
     observed.gauges += [Holdings(live, listener, app.bodies), around.standings.gauges, books.gauges]
-    observed.health.checks.append(around.standings.conditions)
+    observed.health.checks += [around.standings.conditions, lambda: live.onion.checks.conditions()]
     stopping = asyncio.Event()
-    reloading = _Reload(live, worker.reload)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    loop.add_signal_handler(signal.SIGHUP, reloading.start)
+    _obey_signals(stopping, _Reload(live, worker.reload))
     observed.start()
     if around.shared is not None:
         around.shared.start()
+    await room.start()
     await live.start()
     async with app.litestar.lifespan():
         await listener.start(worker.sock)
@@ -126,9 +128,16 @@ async def _serve(worker: Worker) -> None:
         observed.health.phase = "draining"
         log.info("draining: no new requests, running ones have %g s", config.server.drain_seconds)
         await listener.stop(live.onion.config.server.drain_seconds)
-    await _close(live, estimates, around.limits, around.shared, around.keys)
+    await _close(live, estimates, around.limits, around.shared, around.keys, room)
     usage.tell()
     await _close(observed, counter, redis, books)
+
+
+def _obey_signals(stopping: asyncio.Event, reloading: "_Reload") -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, reloading.start)
 
 
 class _Closing(Protocol):
@@ -260,7 +269,7 @@ def _warn_of_fixed(old: Config, new: Config) -> None:
     fixed = [
         f"{section}.{name}"
         for section, name in _FIXED
-        if getattr(getattr(old, section), name) != getattr(getattr(new, section), name)
+        if getattr(getattr(old, section), name, None) != getattr(getattr(new, section), name, None)
     ]
     if fixed:
         log.warning("%s: changes after a restart only", ", ".join(fixed))

@@ -10,7 +10,7 @@ from adapters.offers import Kind, Offers
 from config.file_storage import FileStorage
 from config.mistakes import UnusableStore
 
-SHIPPED: dict[str, str] = {}
+SHIPPED = {"local": "adapters.files.local"}
 """The modules whose `STORE` each is."""
 
 GROUP = "isthmus.files"

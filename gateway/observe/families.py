@@ -128,6 +128,12 @@ EVENTS = (
     Family("ledger_write_errors", "counter", (), "Batches that the database did not take; they wait in the journal."),
     Family("ledger_write_seconds", "counter", (), "Time spent on writing batches."),
     Family("records_errors", "counter", ("kind",), "Questions that the database of records did not answer."),
+    Family(
+        "files_swept",
+        "counter",
+        ("state",),
+        "Files and bytes that the sweep removed: kept ones had expired, arriving ones were left by a writer that died.",
+    ),
     Family("redis_commands", "counter", (), "Commands sent to Redis."),
     Family("redis_errors", "counter", ("error",), "Commands that Redis did not answer in time, or refused."),
     Family("otlp_calls", "counter", ("outcome",), "Sampled calls, by whether the collector took their spans."),

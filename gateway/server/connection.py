@@ -17,7 +17,7 @@ from adapters.wire.errors import (
 )
 from gateway.call import request_id_of
 from gateway.errors import render
-from gateway.server.exchange import CANCEL_ON_DISCONNECT, Exchange, Scope
+from gateway.server.exchange import BODY_SECONDS, CANCEL_ON_DISCONNECT, Exchange, Scope
 
 if TYPE_CHECKING:
     from gateway.server.listener import Listener
@@ -31,6 +31,7 @@ class Connection(asyncio.Protocol):
     """Parses requests, hands them to the application one at a time, and notices at once when the client leaves."""
 
     __slots__ = (
+        "_bound",
         "_close_after",
         "_deaf",
         "_expects_continue",
@@ -64,7 +65,8 @@ class Connection(asyncio.Protocol):
         """Set while the client reads slower than we write."""
         self.deadline = _NEVER
         """When the client has waited too long to send, on the loop's clock."""
-        self._extensions = {CANCEL_ON_DISCONNECT: self.cancel_on_disconnect}
+        self._bound = (0.0, "")
+        self._extensions = {CANCEL_ON_DISCONNECT: self.cancel_on_disconnect, BODY_SECONDS: self.give_body}
         self._reading: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._close_after = False
@@ -104,6 +106,12 @@ class Connection(asyncio.Protocol):
         """From now on the client's leaving cancels the task that serves the present exchange."""
         if self.current is not None:
             self.current.cancels = True
+
+    def give_body(self, seconds: float, setting: str) -> None:
+        """The client has so long, from now on, to send the body of the present exchange."""
+        if self.current is not None and self.current is self._reading:
+            self._bound = (seconds, setting)
+            self.deadline = self.loop.time() + seconds
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in."""
@@ -147,7 +155,9 @@ class Connection(asyncio.Protocol):
         self._in_head = True
         self._head_bytes = 0
         self._expects_continue = False
-        self.deadline = self.loop.time() + self._listener.limits.body_seconds
+        seconds = self._listener.limits.body_seconds
+        self._bound = (seconds, "server.limits.body_seconds")
+        self.deadline = self.loop.time() + seconds
 
     def on_url(self, url: bytes) -> None:
         """llhttp: a part of the request's target."""
@@ -328,8 +338,8 @@ class Connection(asyncio.Protocol):
         return HeadersTooLarge(f"The request's headers are over {limit} bytes (server.limits.header_bytes).")
 
     def _too_slow(self) -> RequestTimeout:
-        seconds = self._listener.limits.body_seconds
-        return RequestTimeout(f"The request did not arrive within {seconds:g} s (server.limits.body_seconds).")
+        seconds, setting = self._bound
+        return RequestTimeout(f"The request did not arrive within {seconds:g} s ({setting}).")
 
 
 async def answer(exchange: Exchange, error: GatewayError) -> None:

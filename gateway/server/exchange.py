@@ -15,6 +15,9 @@ Scope: TypeAlias = MutableMapping[str, Any]
 
 CANCEL_ON_DISCONNECT = "isthmus.cancel_on_disconnect"
 """ASGI extension: a door that calls it has its task cancelled in the moment the client leaves."""
+BODY_SECONDS = "isthmus.body_seconds"
+"""ASGI extension: a door that calls it with a number of seconds and the name of the setting that says it gives its
+client so long, from now on, to send the body."""
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _BODYLESS = frozenset({204, 304})
