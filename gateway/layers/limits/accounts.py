@@ -6,6 +6,7 @@ from typing import Final
 from config.limits import CallLimits, Limit
 from gateway.auth import Caller
 from gateway.cost import nano_dollars
+from gateway.layers.limits.headers import Told
 from gateway.state.limits.contract import Bucket, Kind, Measure
 
 _KNOWN_MAX: Final = 4_096
@@ -30,11 +31,12 @@ class Account:
         measures = {bucket.measure for bucket in buckets}
         self.spends = Measure.MONEY in measures
         self.counts_tokens = Measure.TOKENS in measures
-        self.groups = tuple(
-            tuple(index for index, bucket in enumerate(buckets) if bucket.measure is measure)
+        told = [
+            [Told(index, bucket) for index, bucket in enumerate(buckets) if bucket.measure is measure]
             for measure in (Measure.REQUESTS, Measure.TOKENS)
-        )
-        """Where the limits of requests are, and those of tokens."""
+        ]
+        self.groups = tuple(group for group in told if group)
+        """The limits of requests, and those of tokens."""
         self.warns = tuple(index for index, bucket in enumerate(buckets) if bucket.warn)
         """Where a soft end is."""
 

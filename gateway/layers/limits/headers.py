@@ -13,7 +13,10 @@ from gateway.state.limits.contract import Bucket, Lease, Measure, Refusal
 
 Header: TypeAlias = tuple[bytes, bytes]
 
+_SECOND: Final = 1_000
 _UPSTREAM: Final = b"x-ratelimit-"
+_AFTER_UPSTREAM: Final = b"x-ratelimit."
+"""The least word after all that begin so."""
 _RENAMED: Final = b"x-isthmus-upstream-ratelimit-"
 _NAMES: Final = tuple(
     (b"x-ratelimit-limit-" + word, b"x-ratelimit-remaining-" + word, b"x-ratelimit-reset-" + word)
@@ -22,30 +25,48 @@ _NAMES: Final = tuple(
 """By measure."""
 
 
-def renamed(headers: Sequence[Header]) -> list[Header]:
-    """The headers of an answer, with what the provider says of its own limits under other names."""
-    return [
-        (_RENAMED + header[0][len(_UPSTREAM) :], header[1]) if header[0].startswith(_UPSTREAM) else header
-        for header in headers
-    ]
+class Told:
+    """A limit of requests or tokens, and what headers say of it."""
+
+    __slots__ = ("bucket", "index", "most", "remaining", "reset", "reset_name")
+
+    def __init__(self, index: int, bucket: Bucket) -> None:
+        names = _NAMES[bucket.measure]
+        self.index = index
+        """Of the bucket in its account."""
+        self.bucket = bucket
+        self.most: Header = (names[0], b"%d" % bucket.most)
+        self.remaining = names[1]
+        self.reset_name = names[2]
+        seconds = bucket.slots + 1
+        self.reset: Header | None = (names[2], _written(seconds)) if bucket.width == _SECOND else None
+        """Always the same, rounded up, where the slots are seconds."""
 
 
-def standing(lease: Lease, groups: Sequence[Sequence[int]]) -> list[Header]:
-    """What is left after this call. `groups` are the indices of the lease's buckets by measure."""
-    buckets, used, now = lease.buckets, lease.used, lease.now
+def rename(headers: list[Header]) -> None:
+    """Put what the provider says of its own limits under other names, in the headers of an answer."""
+    for index, (name, value) in enumerate(headers):
+        if _UPSTREAM < name < _AFTER_UPSTREAM:  # it begins so; startswith takes three times as long
+            headers[index] = (_RENAMED + name[len(_UPSTREAM) :], value)
+
+
+def standing(lease: Lease, groups: Sequence[Sequence[Told]]) -> list[Header]:
+    """What is left after this call of the tightest of each group of limits."""
+    used = lease.used
     headers: list[Header] = []
-    for names, group in zip(_NAMES, groups, strict=True):
-        if not group:
-            continue
-        tightest = group[0] if len(group) == 1 else min(group, key=lambda index: buckets[index].most - used[index])
-        bucket = buckets[tightest]
-        left = bucket.most - used[tightest]
-        width = bucket.width
-        reset = (now // width + 1 + bucket.slots) * width - now
-        headers.append((names[0], _number(bucket.most)))
-        headers.append((names[1], b"%d" % left if left > 0 else b"0"))
-        headers.append((names[2], _written(-(-reset // 1_000))))
+    for group in groups:
+        told = group[0] if len(group) == 1 else min(group, key=lambda each: each.bucket.most - used[each.index])
+        left = told.bucket.most - used[told.index]
+        headers.append(told.most)
+        headers.append((told.remaining, b"%d" % left if left > 0 else b"0"))
+        headers.append(told.reset or (told.reset_name, _written(_seconds_to_reset(told.bucket, lease.now))))
     return headers
+
+
+def _seconds_to_reset(bucket: Bucket, now: int) -> int:
+    """Until what was used at this moment no longer counts, rounded up."""
+    milliseconds = (now // bucket.width + 1 + bucket.slots) * bucket.width - now
+    return -(-milliseconds // 1_000)
 
 
 def standing_refused(refusal: Refusal) -> tuple[Header, ...]:
@@ -72,11 +93,6 @@ def warning(buckets: Sequence[Bucket], spent: Sequence[int], indices: Iterable[i
 def printable(text: str) -> bytes:
     """Fit for a header: names of owners may be anything."""
     return bytes(byte if 32 <= byte < 127 else 63 for byte in text.encode())
-
-
-@lru_cache(maxsize=4_096)
-def _number(value: int) -> bytes:
-    return b"%d" % value
 
 
 @lru_cache(maxsize=4_096)

@@ -11,7 +11,7 @@ from gateway.cost import cost_of, dollars
 from gateway.layers.limits.accounts import Account, Accounts
 from gateway.layers.limits.bounds import Bounds, billed_attempts, largest_cost
 from gateway.layers.limits.errors import LimitsUnavailable, PriceUnknown, refused
-from gateway.layers.limits.headers import Header, printable, renamed, standing, standing_refused, warning
+from gateway.layers.limits.headers import Header, printable, rename, standing, standing_refused, warning
 from gateway.layers.limits.settlement import Settlement
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
@@ -22,6 +22,8 @@ from gateway.state.limits.desk import Desk
 _COST: Final = b"x-isthmus-cost"
 _WARNING: Final = b"x-isthmus-budget-warning"
 _RETRY_SECONDS: Final = 1.0
+_ONE: Final[Amounts] = (1, 0, 1, 0)
+"""A call that is counted, and nothing else of it."""
 _NO_TOKENS: Final = frozenset({"count_tokens"})
 
 
@@ -47,17 +49,13 @@ class Limits:
         return self._handler(call) if account is None else self._limited(call, account)
 
     async def _limited(self, call: Call, account: Account) -> Reply:
-        amounts = (1, 0, 1, 0)
+        amounts = _ONE
         if account.spends or account.counts_tokens:
             amounts = self._largest(call, account)
         store: LimitStore = self._desk.store
-        try:
-            answer = await store.reserve(account.buckets, amounts, call.attempts)
-        except RedisUnavailable:
-            store = self._without_redis(account)
-            answer = await store.reserve(account.buckets, amounts)
-        except Unread:
-            raise self._unread() from None
+        answer = store.reserve_at_once(account.buckets, amounts)
+        if answer is None:
+            store, answer = await self._reserve(store, account, amounts, call)
         if isinstance(answer, Refusal):
             raise self._refuse(answer)
         call.on_close.append(partial(self._settle, store, answer, account.spends))
@@ -65,12 +63,27 @@ class Limits:
         try:
             reply = await self._handler(call)
         except GatewayError as error:
-            error.headers = (*renamed(error.headers), *headers)
+            theirs = list(error.headers)
+            rename(theirs)
+            error.headers = (*theirs, *headers)
             raise
-        reply.headers = [*renamed(reply.headers), *headers]
+        rename(reply.headers)
+        reply.headers += headers
         if account.spends and reply.stream is None:
             reply.headers.append((_COST, _cost(call)))
         return reply
+
+    async def _reserve(
+        self, store: LimitStore, account: Account, amounts: Amounts, call: Call
+    ) -> tuple[LimitStore, Lease | Refusal]:
+        """Reserve where it takes time; gives where it was done at last."""
+        try:
+            return store, await store.reserve(account.buckets, amounts, call.attempts)
+        except RedisUnavailable:
+            store = self._without_redis(account)
+            return store, await store.reserve(account.buckets, amounts)
+        except Unread:
+            raise self._unread() from None
 
     def _settle(self, store: LimitStore, lease: Lease, spends: bool, call: Call) -> None:
         """The call is over: what it reserved becomes what it used."""
@@ -84,7 +97,7 @@ class Limits:
         route = call.route
         assert route is not None  # noqa: S101 - chosen before any layer that needs it
         if call.operation in _NO_TOKENS:
-            return (1, 0, 1, 0)
+            return _ONE
         tokens = cost = 0
         for target, facts in zip(route.targets, route.facts, strict=True):
             prompt, completion = self._bounds.tokens(call, facts)

@@ -5,7 +5,7 @@ Times are whole milliseconds of UTC. Money is nano-dollars.
 
 from collections.abc import Callable, Collection, Sequence
 from enum import IntEnum
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -72,6 +72,8 @@ class Lease(Struct):
     """When it was reserved."""
     places: Sequence[int] = ()
     """The slot or the period of each bucket in which it is counted, where the store keeps no lease itself."""
+    counted: Sequence[Any] = ()
+    """What counts in each of them, for such a store alone."""
 
 
 class Refusal(Struct):
@@ -136,6 +138,10 @@ made it, or may still."""
 
 class LimitStore(Protocol):
     """Where it is counted."""
+
+    def reserve_at_once(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal | None:
+        """The same as `reserve`, where nothing has to be waited for; None where something has."""
+        ...
 
     async def reserve(
         self, buckets: Sequence[Bucket], amounts: Amounts, attempts: Sequence[Named] = ()

@@ -23,6 +23,9 @@ from gateway.state.limits.contract import (
 from gateway.state.records.contract import RecordsUnavailable
 
 _SWEEP_AT: Final = 4_096
+_KNOWN_MAX: Final = 4_096
+_PARALLEL: Final = int(Measure.PARALLEL)
+_MONEY: Final = int(Measure.MONEY)
 OPENING_SECONDS: Final = 1.0
 """How long a call waits for the ledger."""
 
@@ -35,53 +38,66 @@ def milliseconds() -> int:
 class Window:
     """Counts over a time that moves on with the clock, by slots of it in a ring."""
 
-    __slots__ = ("_last", "_ring", "spent", "used")
+    __slots__ = ("_at", "_ends", "_ring", "place", "spent", "used")
 
     def __init__(self, bucket: Bucket) -> None:
         self._ring = [0] * (bucket.slots + 1)
-        self._last = 0
+        self.place = 0
+        """The slot of the moment."""
+        self._at = 0
+        """Where in the ring it is."""
+        self._ends = 0
+        """When it is over."""
         self.used = 0
         """What counts at present."""
         self.spent = 0
 
+    def take(self, bucket: Bucket, asked: int, now: int) -> bool:
+        """Count something, if there is room."""
+        if now >= self._ends:
+            self._move(now // bucket.width, bucket.width)
+        used = self.used + asked
+        if used > bucket.most:
+            return False
+        self._ring[self._at] += asked
+        self.used = used
+        return True
+
     def wait(self, bucket: Bucket, asked: int, now: int) -> int:
         """Milliseconds until there is room: 0 for now."""
-        slot = now // bucket.width
-        if slot > self._last:
-            self._move(slot)
         over = self.used + asked - bucket.most
         if over <= 0:
             return 0
         return self._until_freed(over, bucket.width, now) if asked <= bucket.most else NEVER
 
-    def add(self, asked: int) -> int:
-        """Count something; gives where."""
-        last, ring = self._last, self._ring
-        ring[last % len(ring)] += asked
-        self.used += asked
-        return last
-
     def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
         """Put what was used in the place of what was reserved there."""
-        if place > self._last - len(self._ring):
-            self._ring[place % len(self._ring)] += used - reserved
-            self.used += used - reserved
+        ring = self._ring
+        if place == self.place:
+            ring[self._at] += used - reserved
+        elif place > self.place - len(ring):
+            ring[place % len(ring)] += used - reserved
+        else:
+            return
+        self.used += used - reserved
 
     def is_idle(self, bucket: Bucket, now: int) -> bool:
         """Whether nothing is lost with it."""
-        return now // bucket.width - self._last >= len(self._ring)
+        return now // bucket.width - self.place >= len(self._ring)
 
-    def _move(self, slot: int) -> None:
+    def _move(self, slot: int, width: int) -> None:
         ring = self._ring
         if self.used:
-            for old in range(max(self._last + 1, slot - len(ring) + 1), slot + 1):
+            for old in range(max(self.place + 1, slot - len(ring) + 1), slot + 1):
                 self.used -= ring[old % len(ring)]
                 ring[old % len(ring)] = 0
-        self._last = slot
+        self.place = slot
+        self._at = slot % len(ring)
+        self._ends = (slot + 1) * width
 
     def _until_freed(self, over: int, width: int, now: int) -> int:
         ring = self._ring
-        for slot in range(self._last - len(ring) + 1, self._last + 1):
+        for slot in range(self.place - len(ring) + 1, self.place + 1):
             over -= ring[slot % len(ring)]
             if over <= 0:
                 return (slot + len(ring)) * width - now
@@ -91,20 +107,24 @@ class Window:
 class Gauge:
     """Counts what is in progress."""
 
-    __slots__ = ("spent", "used")
+    __slots__ = ("place", "spent", "used")
 
     def __init__(self, bucket: Bucket) -> None:
         self.used = 0
         self.spent = 0
+        self.place = 0
+
+    def take(self, bucket: Bucket, asked: int, now: int) -> bool:
+        """Count something, if there is room."""
+        used = self.used + asked
+        if used > bucket.most:
+            return False
+        self.used = used
+        return True
 
     def wait(self, bucket: Bucket, asked: int, now: int) -> int:
         """Milliseconds until there may be room: 0 for now."""
         return 0 if self.used + asked <= bucket.most else SOON
-
-    def add(self, asked: int) -> int:
-        """Count something; gives where."""
-        self.used += asked
-        return 0
 
     def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
         """It is over."""
@@ -118,30 +138,34 @@ class Gauge:
 class Purse:
     """Money of one period: spent by calls that are over, and held by those in progress."""
 
-    __slots__ = ("_held", "_period", "spent", "told")
+    __slots__ = ("_held", "place", "spent", "told")
 
     def __init__(self, bucket: Bucket, period: int = -1, spent: int = 0) -> None:
-        self._period = period
+        self.place = period
+        """The period."""
         self._held = 0
         self.spent = spent
         self.told = False
         """Whether somebody was told that it is spent."""
 
+    def take(self, bucket: Bucket, asked: int, now: int) -> bool:
+        """Count something, if there is room."""
+        period, _ = period_of(bucket.per, now)
+        if period > self.place:
+            self.place, self._held, self.spent, self.told = period, 0, 0, False
+        if self.spent + self._held + asked > bucket.most:
+            return False
+        self._held += asked
+        return True
+
     def wait(self, bucket: Bucket, asked: int, now: int) -> int:
         """Milliseconds until there is room, or may be: 0 for now."""
-        period, end = period_of(bucket.per, now)
-        if period > self._period:
-            self._period, self._held, self.spent, self.told = period, 0, 0, False
         if self.spent + self._held + asked <= bucket.most:
             return 0
         if self.spent + asked <= bucket.most:
             return SOON
+        _, end = period_of(bucket.per, now)
         return end - now if asked <= bucket.most and end != NEVER else NEVER
-
-    def add(self, asked: int) -> int:
-        """Count something; gives where."""
-        self._held += asked
-        return self._period
 
     @property
     def used(self) -> int:
@@ -150,22 +174,38 @@ class Purse:
 
     def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
         """Spend what was used of what was reserved in the same period."""
-        if place == self._period:
+        if place == self.place:
             self._held -= reserved
             self.spent += used
 
     def is_idle(self, bucket: Bucket, now: int) -> bool:
         """Whether nothing is lost with it."""
-        return self._period < period_of(bucket.per, now)[0]
+        return self.place < period_of(bucket.per, now)[0]
 
 
 State: TypeAlias = Window | Gauge | Purse
+Counted: TypeAlias = tuple[Bucket, State, int]
+"""A bucket, what counts in it, and its measure."""
 _KINDS: Final[dict[Measure, type[State]]] = {
     Measure.REQUESTS: Window,
     Measure.TOKENS: Window,
     Measure.PARALLEL: Gauge,
     Measure.MONEY: Purse,
 }
+
+
+class _Known:
+    """The buckets of many calls, and what counts in them."""
+
+    __slots__ = ("buckets", "counted", "nothing")
+
+    def __init__(self, buckets: Sequence[Bucket], counted: Sequence[Counted]) -> None:
+        self.buckets = buckets
+        """Held, so that nothing else can come to have their identity."""
+        self.counted = counted
+        spends = any(measure == _MONEY for _, _, measure in counted)
+        self.nothing: Sequence[int] = () if spends else (0,) * len(counted)
+        """What has been spent, where nothing can be."""
 
 
 class MemoryLimits:
@@ -180,58 +220,97 @@ class MemoryLimits:
         self._clock = clock
         self._now = 0
         self._states: dict[str, tuple[Bucket, State]] = {}
+        self._known: dict[int, _Known] = {}
+        """By the identity of the buckets."""
         self._sweep_at = _SWEEP_AT
         self._count = itertools.count()
         self._opening_seconds = opening_seconds
         self._openings: dict[str, asyncio.Task[bool]] = {}
 
+    def reserve_at_once(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal | None:
+        """Reserve in all buckets or in none; None where a purse has to be opened first."""
+        now = self._clock()
+        if now < self._now:
+            now = self._now
+        self._now = now
+        known = self._known.get(id(buckets)) or self._find(buckets)
+        if known is None:
+            return None
+        counted = known.counted
+        places: list[int] = []
+        used: list[int] = []
+        for bucket, state, measure in counted:
+            if not state.take(bucket, amounts[measure], now):
+                return self._refuse(counted, amounts, now, places)
+            places.append(state.place)
+            used.append(state.used)
+        spent = known.nothing or [state.spent for _, state, _ in counted]
+        return Lease(next(self._count), buckets, amounts, used, spent, now, places, counted)
+
+    def _refuse(self, counted: Sequence[Counted], amounts: Amounts, now: int, places: Sequence[int]) -> Refusal:
+        """Give back what was taken, as far as it was; why it can't be had, by what has to be waited for longest."""
+        for (bucket, state, measure), place in zip(counted, places):  # noqa: B905 - the rest was not taken
+            state.settle(bucket, place, amounts[measure], 0)
+        refusal = None
+        for bucket, state, measure in counted:
+            state.take(bucket, 0, now)  # moved to the present
+            wait = state.wait(bucket, amounts[measure], now)
+            if wait and (refusal is None or wait > refusal.wait):
+                refusal = Refusal(bucket, state.used, state.spent, amounts[measure], wait)
+        assert refusal is not None  # noqa: S101 - one was not to be had
+        self._mark(refusal)
+        return refusal
+
     async def reserve(
         self, buckets: Sequence[Bucket], amounts: Amounts, attempts: Sequence[Named] = ()
     ) -> Lease | Refusal:
         """Reserve in all buckets or in none. Raises Unread where a budget can't be opened in time."""
-        self._now = now = max(self._now, self._clock())
-        states = []
-        refusal = None
-        for bucket in buckets:
-            found = self._states.get(bucket.name)
-            if found is None and self.past is not None and bucket.measure is Measure.MONEY:
-                await self._opened(bucket, self.past)
-                return await self.reserve(buckets, amounts)
-            state = self._new(bucket) if found is None else found[1]
-            states.append(state)
-            asked = amounts[bucket.measure]
-            wait = state.wait(bucket, asked, now)
-            if wait and (refusal is None or wait > refusal.wait):
-                refusal = Refusal(bucket, state.used, state.spent, asked, wait)
-        if refusal is not None:
-            self._mark(refusal)
-            return refusal
-        places = [state.add(amounts[bucket.measure]) for bucket, state in zip(buckets, states, strict=True)]
-        used = [state.used for state in states]
-        spent = [state.spent for state in states]
-        return Lease(next(self._count), buckets, amounts, used, spent, now, places)
+        while True:
+            answer = self.reserve_at_once(buckets, amounts)
+            if answer is not None:
+                return answer
+            for bucket in buckets:
+                if self.past is not None and bucket.measure is Measure.MONEY and bucket.name not in self._states:
+                    await self._opened(bucket, self.past)
 
     def release(self, lease: Lease) -> None:
         """Give a call's place among those in progress to the next; the rest is settled later."""
         one, tokens, places, cost = lease.amounts
-        for bucket in lease.buckets:
-            if bucket.measure is Measure.PARALLEL and bucket.name in self._states:
-                self._states[bucket.name][1].settle(bucket, 0, places, 0)
+        for bucket, state, measure in lease.counted:
+            if measure == _PARALLEL:
+                state.settle(bucket, 0, places, 0)
         lease.amounts = (one, tokens, 0, cost)
 
     def settle(self, lease: Lease, amounts: Amounts) -> None:
         """Put what was used in the place of what was reserved; a second time changes nothing."""
-        places, lease.places = lease.places, ()
-        for bucket, place in zip(lease.buckets, places, strict=False):
-            reserved, used = lease.amounts[bucket.measure], amounts[bucket.measure]
+        counted, lease.counted = lease.counted, ()
+        before = lease.amounts
+        for (bucket, state, measure), place in zip(counted, lease.places):  # noqa: B905 - settled before: nothing
+            reserved, used = before[measure], amounts[measure]
+            if measure == _MONEY:
+                self._spend(bucket, state, place, reserved, used)
+            elif reserved != used:
+                state.settle(bucket, place, reserved, used)
+
+    def _spend(self, bucket: Bucket, purse: State, place: int, reserved: int, used: int) -> None:
+        before = purse.spent
+        purse.settle(bucket, place, reserved, used)
+        if before < bucket.warn <= purse.spent:
+            self._tell(bucket, purse.spent)
+
+    def _find(self, buckets: Sequence[Bucket]) -> "_Known | None":
+        """What counts in each bucket; None where a purse has to be opened."""
+        self._make_room()
+        counted = []
+        for bucket in buckets:
             found = self._states.get(bucket.name)
-            if found is None or (reserved == used and bucket.measure is not Measure.MONEY):
-                continue
-            state = found[1]
-            before = state.spent
-            state.settle(bucket, place, reserved, used)
-            if before < bucket.warn <= state.spent:
-                self._tell(bucket, state.spent)
+            if found is None and self.past is not None and bucket.measure is Measure.MONEY:
+                return None
+            counted.append((bucket, self._new(bucket) if found is None else found[1], int(bucket.measure)))
+        if len(self._known) >= _KNOWN_MAX:
+            self._known.clear()
+        known = self._known[id(buckets)] = _Known(buckets, counted)
+        return known
 
     async def _opened(self, bucket: Bucket, past: Past) -> None:
         """Wait until a purse is open: whoever comes first has it opened for all."""
@@ -263,7 +342,6 @@ class MemoryLimits:
             refusal.first, state.told = not state.told, True
 
     def _new(self, bucket: Bucket) -> State:
-        self._make_room()
         state = _KINDS[bucket.measure](bucket)
         self._states[bucket.name] = (bucket, state)
         return state
@@ -273,4 +351,5 @@ class MemoryLimits:
         if len(self._states) >= self._sweep_at:
             now = self._now
             self._states = {name: (b, s) for name, (b, s) in self._states.items() if not s.is_idle(b, now)}
+            self._known.clear()
             self._sweep_at = max(_SWEEP_AT, 2 * len(self._states))

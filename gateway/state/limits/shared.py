@@ -86,6 +86,10 @@ class RedisLimits:
         """Calls that are over and that Redis has not been told of."""
         return len(self._waiting) + self._sent
 
+    def reserve_at_once(self, buckets: Sequence[Bucket], amounts: Amounts) -> Lease | Refusal | None:
+        """None: Redis has to be waited for."""
+        return None
+
     async def reserve(
         self, buckets: Sequence[Bucket], amounts: Amounts, attempts: Sequence[Named] = ()
     ) -> Lease | Refusal:

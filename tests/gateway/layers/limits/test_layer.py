@@ -251,6 +251,9 @@ async def test_a_new_layer_goes_on_counting_with_new_limits() -> None:
 class Gone:
     """A Redis that does not answer."""
 
+    def reserve_at_once(self, buckets: Sequence[Bucket], amounts: Amounts) -> None:
+        return None
+
     async def reserve(
         self, buckets: Sequence[Bucket], amounts: Amounts, attempts: Sequence[Named] = ()
     ) -> Lease | Refusal:
