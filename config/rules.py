@@ -7,6 +7,7 @@ from config.access_rules import check_access, digest_of, key_problem
 from config.cache_rules import check_caches
 from config.check import plain
 from config.files import check_authorities, check_tls
+from config.guardrail_rules import check_guardrails
 from config.http_syntax import is_host, is_loopback
 from config.limit_rules import check_limits
 from config.mistakes import nearest
@@ -39,6 +40,7 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     _check_models(tree, report)
     check_routes(config, tree, report)
     check_caches(config, tree, report)
+    check_guardrails(config, tree, report)
     check_telemetry(config.telemetry, report)
 
 

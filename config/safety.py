@@ -49,7 +49,9 @@ class Guardrails(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a route's requests and answers must pass."""
 
     input: list[Guardrail] = field(default_factory=list)
-    """Of the last user and tool messages, in this order."""
+    """Of the request, in this order."""
+    messages: Literal["last", "all"] = "last"
+    """What of a request is judged: what was said since the model's last answer, without instructions; or everything."""
     output: list[Guardrail] = field(default_factory=list)
     """Of the answer, in this order."""
     window: Annotated[int, Meta(ge=16, le=1_048_576)] = 400

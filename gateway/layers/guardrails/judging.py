@@ -1,0 +1,137 @@
+"""One guardrail: has a check judge contents in time, and says what is to be done about each."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from adapters.safety.contract import Ask, CheckUnavailable, Content, Judgement, SafetyCheck, Span
+from adapters.wire.errors import Unavailable
+from config.safety import Guardrail
+from gateway.auth import Caller
+
+log = logging.getLogger("isthmus.guardrails")
+
+_LABEL = re.compile(r"[A-Z0-9_]{1,64}")
+_ANONYMOUS = "REDACTED"
+_UNNAMED = ("flagged",)
+
+
+class Checks(Protocol):
+    """The checks of a configuration."""
+
+    def find(self, name: str) -> SafetyCheck | None:
+        """The check of a name; None where it can't be used."""
+        ...
+
+    def ask_for(self, caller: Caller) -> Ask:
+        """How a check asks a model in the name of whoever's texts it judges."""
+        ...
+
+
+class GuardrailUnavailable(Unavailable):
+    """What may only pass when it was judged could not be."""
+
+    code = "guardrail_unavailable"
+
+
+class Found(Struct, frozen=True):
+    """What is to be done about one content."""
+
+    action: str
+    """`block`, `redact` or `annotate`."""
+    categories: tuple[str, ...]
+    spans: tuple[Span, ...] = ()
+    """For `redact`, never none."""
+
+
+class Failed(Exception):
+    """A judgement could not be had, and that is no reason to refuse."""
+
+
+class Guard:
+    """A guardrail with its check."""
+
+    __slots__ = ("_check", "name", "settings")
+
+    def __init__(self, settings: Guardrail, check: SafetyCheck | None) -> None:
+        self.name = settings.check
+        self.settings = settings
+        self._check = check
+
+    async def judge(self, contents: Sequence[Content], ask: Ask) -> list[Found | None]:
+        """What to do about each content; None for nothing.
+
+        Raises GuardrailUnavailable where it can't be said and must be, Failed where it need not be.
+        """
+        try:
+            return [self._found(content, judged) for content, judged in await self._judged(contents, ask)]
+        except _Fault as fault:
+            log.warning("the check %s could not be made: %s", self.name, fault)
+        if self.settings.on_failure == "open":
+            raise Failed
+        raise GuardrailUnavailable(
+            f"The check '{self.name}', which this model's guardrails demand, can't be made now. Try again.",
+            retry_after=1,
+        )
+
+    async def _judged(self, contents: Sequence[Content], ask: Ask) -> list[tuple[Content, Judgement]]:
+        """Raises _Fault on everything that is no judgement."""
+        if self._check is None:
+            raise _Fault("it could not be opened")
+        try:
+            async with asyncio.timeout(self.settings.timeout):
+                judgements = await self._check.judge(contents, ask)
+        except TimeoutError:
+            raise _Fault(f"it took longer than {self.settings.timeout:g} s") from None
+        except CheckUnavailable as error:
+            raise _Fault(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - a check is anybody's code, and its words may be the text
+            raise _Fault(type(error).__name__) from None
+        if not isinstance(judgements, list) or len(judgements) != len(contents):
+            raise _Fault("it did not judge each of the contents")
+        for content, judgement in zip(contents, judgements, strict=True):
+            _look_at(content, judgement)
+        return list(zip(contents, judgements, strict=True))
+
+    def _found(self, content: Content, judgement: Judgement) -> Found | None:
+        settings = self.settings
+        if settings.threshold is None:
+            found = judgement.found
+        else:
+            found = frozenset(name for name, score in judgement.scores.items() if score >= settings.threshold)
+        if settings.categories:
+            categories = tuple(name for name in settings.categories if name in found)
+        elif settings.threshold is None and judgement.flagged and not found:
+            categories = _UNNAMED
+        else:
+            categories = tuple(sorted(found))
+        if not categories:
+            return None
+        if settings.action != "redact":
+            return Found(settings.action, categories)
+        spans = tuple(span for span in judgement.spans if span.start < span.end)
+        return Found("redact" if spans else "block", categories, spans)
+
+
+class _Fault(Exception):
+    """Why there is no judgement. Never with the text."""
+
+
+def _look_at(content: Content, judgement: Judgement) -> None:
+    """Raises _Fault on nonsense: nothing is cut by it."""
+    if not isinstance(judgement, Judgement):
+        raise _Fault("it gave something else than judgements")
+    for span in judgement.spans:
+        if not (0 <= span.text < len(content.texts) and 0 <= span.start <= span.end <= len(content.texts[span.text])):
+            raise _Fault("it found something outside of the text")
+    if not all(isinstance(score, int | float) for score in judgement.scores.values()):
+        raise _Fault("it gave scores that are no numbers")
+
+
+def label_of(span: Span) -> str:
+    """What is said in the place of a span."""
+    return span.label if _LABEL.fullmatch(span.label) else _ANONYMOUS
