@@ -19,6 +19,7 @@ from gateway.api.bodies import Bodies
 from gateway.api.compatibility import compatibility_door
 from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_exception
 from gateway.api.files.doors import file_doors
+from gateway.api.files.uploads import upload_doors
 from gateway.api.formats import MESSAGES, OPENAI, Format
 from gateway.api.health import health_doors
 from gateway.api.inference import InferenceDoor
@@ -67,6 +68,7 @@ class App:
                 *key_doors(live),
                 *usage_doors(live),
                 *file_doors(live),
+                *upload_doors(live),
             ],
             exception_handlers={
                 GatewayError: answer_gateway_error,

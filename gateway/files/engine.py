@@ -5,10 +5,11 @@ the file's. Removing: the file is hidden, whoever uses it is told, the row goes,
 way is ended by the sweep (`sweep.py`), which may be another worker's or another replica's.
 """
 
+import asyncio
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from adapters.files.contract import BlobMissing, BlobStore, BlobWriter, StoreUnavailable
 from adapters.wire.errors import Forbidden, GatewayError, NotFound, Unavailable
@@ -34,6 +35,8 @@ class Files:
         self.under_way = 0
         """Blobs that this worker writes at the moment."""
         self.on_delete: list[OnDelete] = []
+        self.due = asyncio.Event()
+        """Set where the sweep has something to do at once."""
 
     async def begin(self, owner: str, prefix: str = "file-") -> "Arrival":
         """Make room for the bytes of a file. Raises RecordsUnavailable."""
@@ -103,6 +106,10 @@ class Arrival:
         self.size += len(data)
         await self._writer.write(data)
 
+    async def join(self, parts: Sequence[str]) -> None:
+        """Make it of blobs that are there, one after the other. Raises BlobMissing and StoreUnavailable."""
+        await self._files.blobs.join(self.key, parts)
+
     async def store(self) -> None:
         """All bytes are there: make them last. Raises StoreUnavailable."""
         assert self._writer is not None  # noqa: S101 - nothing is stored after the end
@@ -118,9 +125,19 @@ class Arrival:
         expires = None if lasts is None else created + lasts * MICROSECONDS
         file = File(self.key, self.owner, filename, purpose, self.size, created, expires)
         if not await self._files.records.publish(file, most):
-            raise no_room(most) if most is not None else lost()
-        self._writer = None
+            raise await self.refused(most)
+        self.kept()
         return file
+
+    async def refused(self, most: int | None) -> GatewayError:
+        """Why the bytes could not be kept."""
+        if most is not None and await self._files.records.arrives(self.key):
+            return Forbidden(f"Your files would be over {most} bytes together: delete some.", code="storage_full")
+        return Unavailable("The file could not be kept. Send it again.", code="files_unavailable", retry_after=1)
+
+    def kept(self) -> None:
+        """What came in belongs to something now."""
+        self._writer = None
 
     async def end(self) -> None:
         """Leave nothing of what did not become a file. Never raises: what fails here is left to the sweep."""
@@ -138,16 +155,6 @@ class Arrival:
 def unknown_file(file_id: str, *, param: str = "id") -> NotFound:
     """There is no such file for whoever asks."""
     return NotFound(f"No such File object: {file_id[:128]}", param=param, code="file_not_found")
-
-
-def no_room(most: int) -> Forbidden:
-    """The owner's files are too many bytes."""
-    return Forbidden(f"Your files would be over {most} bytes together: delete some.", code="storage_full")
-
-
-def lost() -> Unavailable:
-    """The database was away for so long that another worker took this one for dead."""
-    return Unavailable("The file could not be kept. Send it again.", code="files_unavailable", retry_after=1)
 
 
 def reason(error: BaseException) -> str:

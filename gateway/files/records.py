@@ -51,6 +51,17 @@ class Due(Struct, frozen=True):
     due: int
 
 
+class Condition(Struct, frozen=True):
+    """A part of a statement, with `{}` where its values go."""
+
+    text: str
+    values: tuple[Value, ...]
+
+    def numbered(self, before: int) -> str:
+        """As it stands in a statement that has so many values before it."""
+        return self.text.format(*(f"${before + number}" for number in range(1, len(self.values) + 1)))
+
+
 def now() -> int:
     """The time."""
     return time.time_ns() // 1_000
@@ -79,6 +90,10 @@ class FileRecords:
         """
         steps = [*keep_blob(file.id, file.owner, file.bytes, most), insert_file(file)]
         return (await self._records.transact(*steps))[-1] == 1
+
+    async def arrives(self, key: str) -> bool:
+        """Whether a blob is still its writer's."""
+        return bool(await self._records.fetch("SELECT 1 FROM blobs WHERE key = $1 AND state = 'arriving'", key))
 
     async def drop_blob(self, key: str, *, arriving: bool = False) -> bool:
         """Nobody needs a blob any more; or one that never became whole. Whether it was there to be dropped."""
@@ -184,21 +199,28 @@ def _values(file: File) -> tuple[Value, ...]:
     )
 
 
-def keep_blob(key: str, owner: str, size: int, most: int | None, *, instead_of: str | None = None) -> list[Step]:
+def keep_blob(
+    key: str, owner: str, size: int, most: int | None, *, only: Condition | None = None, instead_of: str = ""
+) -> list[Step]:
     """Steps that make an arriving blob one that is kept, where its owner has no more than `most` bytes then.
 
-    `instead_of` is an upload whose parts do not count, since the blob takes their place.
+    `only` has to hold besides. `instead_of` is an upload whose parts do not count, since the blob takes their place.
     """
     change = "UPDATE blobs SET state = 'kept', due = NULL, bytes = $1 WHERE key = $2 AND state = 'arriving'"
+    values: list[Value] = [size, key]
+    if only is not None:
+        change += f" AND {only.numbered(len(values))}"
+        values += only.values
     if most is None:
-        return [(change, (size, key))]
+        return [(change, values)]
     hold = "INSERT INTO file_owners (owner) VALUES ($1) ON CONFLICT (owner) DO UPDATE SET owner = excluded.owner"
-    others = (
-        "(SELECT COALESCE(SUM(bytes), 0) FROM blobs WHERE owner = $3 AND state = 'kept' "
-        "AND key NOT IN (SELECT id FROM upload_parts WHERE upload_id = $4))"
+    room = Condition(
+        "(SELECT COALESCE(SUM(bytes), 0) FROM blobs WHERE owner = {} AND state = 'kept' "
+        "AND key NOT IN (SELECT id FROM upload_parts WHERE upload_id = {})) "
+        "+ CAST({} AS BIGINT) <= CAST({} AS BIGINT)",
+        (owner, instead_of, size, most),
     )
-    room = f" AND {others} + CAST($1 AS BIGINT) <= CAST($5 AS BIGINT)"
-    return [(hold, (owner,)), (change + room, (size, key, owner, instead_of or "", most))]
+    return [(hold, (owner,)), (f"{change} AND {room.numbered(len(values))}", [*values, *room.values])]
 
 
 def insert_file(file: File) -> Step:

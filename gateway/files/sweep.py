@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from adapters.files.contract import StoreUnavailable
@@ -49,14 +50,15 @@ class Sweep:
         """Remove what is due. Raises RecordsUnavailable."""
         records = self._files.records
         await self._uploads.sweep()
-        for file in await records.files_due():
-            if file.state == "gone":
-                await records.forget_files()
-            elif await records.claim_file(file):
-                await self._try(self._files.bury(file.owner, file.id), file)
-        for blob in await records.blobs_due():
-            if await records.claim_blob(blob):
-                await self._try(self._files.remove_blob(blob.id), blob)
+        await records.forget_files()
+        while files := await records.files_due():
+            for file in files:
+                if await records.claim_file(file):
+                    await self._try(self._files.bury(file.owner, file.id), file)
+        while blobs := await records.blobs_due():
+            for blob in blobs:
+                if await records.claim_blob(blob):
+                    await self._try(self._files.remove_blob(blob.id), blob)
 
     async def _try(self, work: Coroutine[Any, Any, None], due: Due) -> None:
         try:
@@ -72,7 +74,10 @@ class Sweep:
                 await self.once()
             except RecordsUnavailable as error:
                 log.warning("files are not swept now: %s", error)
-            await asyncio.sleep(_EVERY_SECONDS * random.uniform(0.75, 1.25))  # noqa: S311 - workers do not go in step
+            seconds = _EVERY_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311 - workers do not go in step
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._files.due.wait(), seconds)
+            self._files.due.clear()
 
     async def _beat(self) -> None:
         while True:

@@ -34,6 +34,7 @@ CREATE TABLE uploads (
     purpose TEXT NOT NULL,
     bytes BIGINT NOT NULL,
     created BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
     lasts BIGINT,
     state TEXT NOT NULL,
     file_id TEXT,
