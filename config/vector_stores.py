@@ -1,6 +1,6 @@
 """Vector stores as an operator writes them: backends, how files are read and embedded, how results are ranked."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -80,3 +80,17 @@ class VectorStores(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Providers whose own vector stores callers may use, with `metadata.provider`."""
     stores_of_owner: Count = 1_000
     """Stores that one owner may have."""
+
+
+EMBEDDED: Final = {"embedded": Backend(type="sqlite_vec")}
+"""What there is where a configuration names no backends."""
+
+
+def backends_of(settings: VectorStores) -> dict[str, Backend]:
+    """The backends of a configuration, by name."""
+    return settings.backends or EMBEDDED
+
+
+def backend_of(settings: VectorStores) -> str:
+    """The name of the one for stores that name none."""
+    return settings.backend or next(iter(backends_of(settings)))

@@ -35,6 +35,7 @@ from gateway.state.in_flight import InFlight
 from gateway.state.limits.desk import Desk
 from gateway.state.records.contract import Records, RecordsUnavailable, RecordsUnusable
 from gateway.state.records.open import open_records
+from gateway.vector_stores.open import VectorStoreRoom
 
 if TYPE_CHECKING:
     from gateway.routing.shared import Shared
@@ -48,6 +49,8 @@ _FIXED = (
     *(("state", name) for name in ("redis", "records")),
     *(("telemetry", name) for name in ("metrics", "log", "otlp")),
     *(("files", name) for name in ("store", "options")),
+    ("vector_stores", "backends"),
+    ("vector_stores", "ingestion"),
 )
 """Settings that a reload does not change."""
 _GC_THRESHOLDS = (20_000, 20, 50)
@@ -87,6 +90,7 @@ async def _serve(worker: Worker) -> None:
         observed.health.checks.append(redis.conditions)
     books = Books(config, await _records(config), estimates, counters)
     room = FileRoom(config, books.records, counters)
+    vectors = VectorStoreRoom(config, books.records, room.files, counters, worker.run_dir)
     around = Surroundings(
         worker.in_flight,
         sinks,
@@ -106,12 +110,13 @@ async def _serve(worker: Worker) -> None:
         keys=_keys(config, books.records, counters, observed.health),
         files=room.files,
         uploads=room.uploads,
+        vector_stores=vectors.engine,
     )
     live = Live(build(config, around), around)
     app = App(live, observed.snapshots)
     listener = Listener(app, config.server.limits, config.server.tls)
-    observed.gauges += [Holdings(live, listener, app.bodies), around.standings.gauges, books.gauges]
-    observed.health.checks += [around.standings.conditions, lambda: live.onion.checks.conditions()]
+    observed.gauges += [Holdings(live, listener, app.bodies), around.standings.gauges, books.gauges, vectors.gauges]
+    observed.health.checks += [around.standings.conditions, lambda: live.onion.checks.conditions(), vectors.conditions]
     stopping = asyncio.Event()
     _obey_signals(stopping, _Reload(live, worker.reload))
     observed.start()
@@ -119,6 +124,7 @@ async def _serve(worker: Worker) -> None:
         around.shared.start()
     await room.start()
     await live.start()
+    await vectors.start(live)
     async with app.litestar.lifespan():
         await listener.start(worker.sock)
         _settle_garbage_collector()
@@ -128,7 +134,7 @@ async def _serve(worker: Worker) -> None:
         observed.health.phase = "draining"
         log.info("draining: no new requests, running ones have %g s", config.server.drain_seconds)
         await listener.stop(live.onion.config.server.drain_seconds)
-    await _close(live, estimates, around.limits, around.shared, around.keys, room)
+    await _close(vectors, live, estimates, around.limits, around.shared, around.keys, room)
     usage.tell()
     await _close(observed, counter, redis, books)
 

@@ -135,6 +135,11 @@ EVENTS = (
         "Files and bytes that the sweep removed: kept ones had expired, arriving ones were left by a writer that died.",
     ),
     Family("redis_commands", "counter", (), "Commands sent to Redis."),
+    Family("vector_store_files", "counter", ("outcome",), "Files that vector stores took in, and those that failed."),
+    Family("vector_store_files_put_back", "counter", (), "Files that wait because something they need was away."),
+    Family("vector_store_chunks", "counter", (), "Chunks of the files that were taken in."),
+    Family("vector_store_removals", "counter", ("kind",), "Files and stores whose data were removed."),
+    Family("vector_backend_faults", "counter", ("backend",), "What a vector backend was asked and did not do."),
     Family("redis_errors", "counter", ("error",), "Commands that Redis did not answer in time, or refused."),
     Family("otlp_calls", "counter", ("outcome",), "Sampled calls, by whether the collector took their spans."),
     Family("config_reloads", "counter", ("result",), "Reloads in all workers: done, or refused."),
@@ -156,6 +161,8 @@ GAUGES = (
     Family("target_resting", "gauge", _TARGET, "1 while a target rests after faults.", "max"),
     Family("ledger_backlog_bytes", "gauge", (), "Records of the ledger's journal that are not in the database yet."),
     Family("memory_bytes", "gauge", (), "Resident memory of all workers."),
+    Family("vector_store_files_in_hand", "gauge", (), "Files that workers take in."),
+    Family("vector_store_files_waiting", "gauge", (), "Files that nobody takes in yet.", "max"),
     Family("degraded", "gauge", ("dependency",), "1 where a dependency is degraded, as /health/ready says.", "max"),
 )
 """Read from whoever holds what they tell, through the functions in Surroundings.gauges."""
