@@ -18,6 +18,7 @@ from config.rules import check_rules
 from config.schema import Config, Provider, Timeouts
 from config.spelling import respell
 from config.tree import Mapping, Scalar, as_mapping, is_null, with_entry
+from config.vector_store_rules import check_processes
 
 DEFAULT = "providers: {local: {}}\n"
 """What is served without a file: local models, to this machine only."""
@@ -62,6 +63,7 @@ def loads(
     config = structs.replace(config, providers=_finished(config, tree, option_types, checker))
     config = with_options(config, tree, offered, checker)
     check_rules(config, tree, report)
+    check_processes(config, offered.for_one_process, report)
     report.raise_if_any()
     return config
 

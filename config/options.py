@@ -1,5 +1,6 @@
 """`options`: what only one dialect, store, backend or check knows, against that one's own type."""
 
+from collections.abc import Container
 from collections.abc import Mapping as Options
 from typing import Any, TypeAlias
 
@@ -24,6 +25,8 @@ class Offered(Struct, frozen=True):
     """Of vectors."""
     checks: OptionTypes | None = None
     """Of safety."""
+    for_one_process: Container[str] = ()
+    """The types of vector backends that only one process may have open."""
 
 
 UNTOLD = Offered()

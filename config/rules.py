@@ -19,6 +19,7 @@ from config.route_rules import check_routes
 from config.schema import Config, Server
 from config.telemetry_rules import check_telemetry
 from config.tree import Mapping, Scalar, as_mapping, items_at, names_at, text_at
+from config.vector_store_rules import check_vector_stores
 
 _GUARDS = ("keys", "issuers", "admin")
 """Sections that say who may use the gateway: with one of them it is not open."""
@@ -42,6 +43,7 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     check_caches(config, tree, report)
     check_guardrails(config, tree, report)
     check_telemetry(config.telemetry, report)
+    check_vector_stores(config, tree, report)
 
 
 def _check_server(server: Server, guarded: bool, report: Report) -> None:

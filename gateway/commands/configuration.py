@@ -3,7 +3,7 @@
 import logging
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ def read(path: Path | None, server: dict[str, str | int] | None = None, *, stric
     """
     for offers in (DIALECTS, STORES, BACKENDS, CHECKS):
         offers.refresh()
-    offered = Offered(*(_OptionTypes(offers, strict) for offers in (STORES, BACKENDS, CHECKS)))
+    stores, backends, checks = (_OptionTypes(offers, strict) for offers in (STORES, BACKENDS, CHECKS))
+    offered = Offered(stores, backends, checks, for_one_process=_ForOneProcess())
     return load(path, option_types=_OptionTypes(DIALECTS, strict), offered=offered, server=server)
 
 
@@ -98,3 +99,13 @@ def complain(error: ConfigError) -> int:
     """Say what is wrong; give the exit code."""
     print(error, file=sys.stderr)
     return 2
+
+
+class _ForOneProcess(Container[str]):
+    """The types of vector backends that only one process may have open, looked at when asked for."""
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            return isinstance(name, str) and BACKENDS.find(name).one_process
+        except Unusable:
+            return False  # what is wrong with it is told elsewhere

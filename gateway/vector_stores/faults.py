@@ -43,4 +43,4 @@ def unknown_backend(name: str, known: Iterable[str]) -> BadRequest:
 def backend_away() -> Unavailable:
     """A backend does not answer."""
     message = "The database of this vector store does not answer. Try again later."
-    return Unavailable(message, code="vector_store_unavailable", retry_after=1)
+    return Unavailable(message, code="vector_backend_unavailable", retry_after=1)

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from msgspec import structs
@@ -55,6 +55,10 @@ _DESCRIBE: Final = (
     "UPDATE vector_store_files SET attributes = $1, revision = revision + 1, "
     "due = CASE WHEN status IN ('failed', 'cancelled') THEN NULL ELSE COALESCE(due, CAST($2 AS BIGINT)) END "
     "WHERE store_id = $3 AND file_id = $4"
+)
+_NAMES: Final = (
+    "SELECT taken.file_id, files.filename FROM vector_store_files AS taken JOIN files ON files.id = taken.file_id "
+    "WHERE taken.store_id = $1 AND taken.status = 'completed' AND files.state = 'kept' AND taken.file_id IN ({places})"
 )
 _BATCH: Final = "SELECT id, store_id, created, cancelled FROM vector_store_batches WHERE id = $1 AND store_id = $2"
 _BATCH_COUNTS: Final = "SELECT status, COUNT(*) FROM vector_store_files WHERE batch_id = $1 GROUP BY status"
@@ -133,6 +137,12 @@ class StoreFiles:
         """Where one stands in the list."""
         rows = await self._records.fetch(_ONE, store.id, file_id)
         return Place(file_of(rows[0]).created, file_id) if rows else None
+
+    async def names(self, store: Store, file_ids: Collection[str]) -> dict[str, str]:
+        """What those of these files are called that are in a store, and all of each."""
+        places = ", ".join(f"${number}" for number in range(2, len(file_ids) + 2))
+        rows = await self._records.fetch(_NAMES.format(places=places), store.id, *file_ids)
+        return {as_text(file_id): as_text(name) for file_id, name in rows}
 
     async def describe(self, store: Store, file_id: str, attributes: Attributes) -> StoreFile:
         """Give it these attributes; whoever works on it tells the backend. Raises NotFound."""
