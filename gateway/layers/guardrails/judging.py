@@ -55,12 +55,14 @@ class Failed(Exception):
 class Guard:
     """A guardrail with its check."""
 
-    __slots__ = ("_check", "name", "settings")
+    __slots__ = ("_check", "_fault", "name", "settings")
 
     def __init__(self, settings: Guardrail, check: SafetyCheck | None) -> None:
         self.name = settings.check
         self.settings = settings
         self._check = check
+        self._fault: str | None = None
+        """Why it could not be made when it was last asked; None where it could."""
 
     async def judge(self, contents: Sequence[Content], ask: Ask) -> list[Found | None]:
         """What to do about each content; None for nothing.
@@ -68,9 +70,11 @@ class Guard:
         Raises GuardrailUnavailable where it can't be said and must be, Failed where it need not be.
         """
         try:
-            return [self._found(content, judged) for content, judged in await self._judged(contents, ask)]
+            judged = await self._judged(contents, ask)
+            self._note(None)
+            return [self._found(judgement) for judgement in judged]
         except _Fault as fault:
-            log.warning("the check %s could not be made: %s", self.name, fault)
+            self._note(str(fault))
         if self.settings.on_failure == "open":
             raise Failed
         raise GuardrailUnavailable(
@@ -78,7 +82,7 @@ class Guard:
             retry_after=1,
         )
 
-    async def _judged(self, contents: Sequence[Content], ask: Ask) -> list[tuple[Content, Judgement]]:
+    async def _judged(self, contents: Sequence[Content], ask: Ask) -> list[Judgement]:
         """Raises _Fault on everything that is no judgement."""
         if self._check is None:
             raise _Fault("it could not be opened")
@@ -95,9 +99,15 @@ class Guard:
             raise _Fault("it did not judge each of the contents")
         for content, judgement in zip(contents, judgements, strict=True):
             _look_at(content, judgement)
-        return list(zip(contents, judgements, strict=True))
+        return judgements
 
-    def _found(self, content: Content, judgement: Judgement) -> Found | None:
+    def _note(self, fault: str | None) -> None:
+        """Log what goes wrong once, however many ask meanwhile."""
+        if fault is not None and fault != self._fault:
+            log.warning("the check %s could not be made: %s", self.name, fault)
+        self._fault = fault
+
+    def _found(self, judgement: Judgement) -> Found | None:
         settings = self.settings
         if settings.threshold is None:
             found = judgement.found

@@ -21,6 +21,7 @@ from gateway.layers.guardrails.stream import Count, Output, guarded
 from gateway.layers.guardrails.windows import Sizes, windows_of
 from gateway.observe.counters import Counters
 
+_LEFT = 499
 _IN_THREAD_AT = 262_144
 """Bytes: reading the texts of so long a body takes over a millisecond."""
 
@@ -71,10 +72,11 @@ class Guardrails:
             await _let_pass(policy.before, question, ask, report)
             call.body = question.asked()
             if call.body.stream and policy.output:
-                return await self._stream(call, policy, question, ask, report)
-            reply = await self._answered(call, policy, question, ask, report)
-            if policy.output and reply.status == 200:
-                reply = await _judge_answer(call, reply, policy.output, question, ask, report)
+                reply = await self._stream(call, policy, question, ask, report)
+            else:
+                reply = await self._answered(call, policy, question, ask, report)
+                if policy.output:
+                    reply = await _judge_answer(call, reply, policy.output, question, ask, report)
         except GatewayError as error:
             error.headers = (*error.headers, *report.headers("input", "output"))
             raise
@@ -85,7 +87,6 @@ class Guardrails:
         """What the model says goes into a call of its own: the cache keeps that, and the client's has what it hears."""
         work = call.twin()
         work.attempts = call.attempts
-        work.fingerprint = call.fingerprint
         try:
             reply = await self._answered(work, policy, question, ask, report)
         except BaseException:
@@ -105,9 +106,17 @@ class Guardrails:
         try:
             await _let_pass(policy.beside, question, ask, report)
             return await answering
-        except BaseException:
+        except BaseException as fault:
             await _give_up(answering)
+            if isinstance(fault, GatewayError):
+                await self._account(call)
             raise
+
+    async def _account(self, call: Call) -> None:
+        """A model that was asked for nothing has read the prompt."""
+        for attempt in call.attempts:
+            if attempt.usage is None and attempt.status == _LEFT:
+                attempt.usage = await self._count(call)
 
 
 async def _give_up(answering: "asyncio.Future[Reply]") -> None:
@@ -139,7 +148,9 @@ async def _judge_answer(
     call: Call, reply: Reply, guards: Sequence[Guard], question: Question, ask: Ask, report: Report
 ) -> Reply:
     """The reply without what may not be said. The one that came is kept as it is: the cache has it too."""
-    answer = Answer(call.operation, reply.body, question.text)
+    reads_in_thread = len(reply.body) >= _IN_THREAD_AT
+    arguments = (call.operation, reply.body, question.text)
+    answer = await asyncio.to_thread(Answer, *arguments) if reads_in_thread else Answer(*arguments)
     body = answer.said(await judge(guards, "output", answer.choices, ask, report))
     if body == reply.body:
         return reply

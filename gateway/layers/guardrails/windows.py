@@ -173,7 +173,8 @@ class Windows:
     def take(self) -> bytes:
         """The frames that may go."""
         ready = []
-        while self._frames and self._may_go(self._frames[0]):
+        at_once = self.held >= HELD_MAX
+        while self._frames and self._may_go(self._frames[0], at_once):
             ready.append(self._pop())
         return b"".join(ready)
 
@@ -206,8 +207,7 @@ class Windows:
             choice = self._choices[index] = _Choice()
         return choice
 
-    def _may_go(self, held: _Held) -> bool:
-        at_once = self.held >= HELD_MAX
+    def _may_go(self, held: _Held, at_once: bool) -> bool:
         return all(spot.choice.blocked or spot.at <= spot.choice.may_go(self._sizes, at_once) for spot in held.spots)
 
     def _pop(self) -> bytes:
