@@ -24,6 +24,7 @@ class Route:
         "shadow",
         "shadow_facts",
         "targets",
+        "workers",
     )
 
     def __init__(
@@ -53,6 +54,8 @@ class Route:
         self.shadow_facts = shadow_facts
         self.budget = Budget(settings.retry.budget)
         """For what is asked again."""
+        self.workers = 1 + (settings.hedge is not None) + (settings.broken_stream == "continue")
+        """How many targets may each do the whole work of a call."""
         self.is_plain = (
             settings.hedge is None
             and shadow is None
@@ -63,6 +66,8 @@ class Route:
 
     def facts_of(self, target: Target) -> Facts | None:
         """What is known of one of its targets, or of its shadow; None of any other."""
+        if target is self.targets[0]:
+            return self.facts[0]
         for known, facts in zip(self.targets, self.facts, strict=True):
             if known is target:
                 return facts

@@ -41,6 +41,7 @@ _VALUES_FREE = 256
 _VALUES_MAX = 1_024
 """Values of one label; past those taken freely, a name must have led to an answer."""
 _ROWS_MAX = 8_192
+_OK = 200
 _CODE = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 Gauge: TypeAlias = tuple[str, tuple[str, ...], float]
@@ -124,7 +125,8 @@ class Metrics:
 
     def _count_attempt(self, call: Call, attempt: Attempt) -> None:
         target = attempt.target
-        key = (call.operation, target.provider, target.model, attempt.cause, outcome_of(attempt))
+        outcome = "ok" if attempt.error is None and attempt.status == _OK else outcome_of(attempt)
+        key = (call.operation, target.provider, target.model, attempt.cause, outcome)
         row = self.tables.attempts.get(key) or self._first_attempt(key)
         seconds = (attempt.ended or call.ended) - attempt.began
         row.counts[bisect_left(SECONDS, seconds)] += 1

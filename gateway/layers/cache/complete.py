@@ -12,7 +12,7 @@ _FINISH = re.compile(rb'"finish_reason":\s*"([^"]*)"')
 _STOP = re.compile(rb'"stop_reason":\s*"([^"]*)"')
 _SAYS = re.compile(rb'"(?:content|text|refusal|reasoning|reasoning_content|thinking|arguments|name|data)":\s*"[^"]')
 # A quote inside a string is escaped, so these find members and never a text.
-_USUAL_END, _END = b'"finish_reason":"stop"', b'"finish_reason"'
+_USUAL_END = b'"finish_reason":"stop"'
 _SAID, _SILENT = b'"content":"', b'"content":""'
 _WITHHELD = frozenset({b"content_filter", b"refusal", b"error"})
 _WITHHELD_ANSWERS = frozenset(reason.decode() for reason in _WITHHELD)
@@ -61,6 +61,8 @@ def is_complete(operation: Operation, body: bytes, is_stream: bool, choices: int
     try:
         if is_stream:
             return _is_complete_stream(body, choices)
+        if choices == 1 and operation == "chat" and _is_usual(body):
+            return True
         return _CHECKS.get(operation, _is_object)(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
@@ -71,9 +73,17 @@ def _is_complete_stream(body: bytes, choices: int) -> bool:
     return len(ends) >= choices and _WITHHELD.isdisjoint(ends) and _SAYS.search(body) is not None
 
 
+def _is_usual(body: bytes) -> bool:
+    """Whether an answer with one choice says something and came to its end, as nearly all do: seen without reading it.
+
+    The end is near the body's end, and what is said near its beginning.
+    """
+    end = body.rfind(_USUAL_END)
+    said = body.find(_SAID, 0, end) if end >= 0 else -1
+    return said >= 0 and body.find(_SILENT, said, end) < 0
+
+
 def _is_complete_answer(body: bytes) -> bool:
-    if body.find(_USUAL_END) >= 0 and body.count(_END) == 1 and body.find(_SAID) >= 0 and body.find(_SILENT) < 0:
-        return True  # of nearly all, which need not be read for it
     choices = _answer(body).choices
     for choice in choices:
         finish = choice.finish_reason

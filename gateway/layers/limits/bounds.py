@@ -60,9 +60,11 @@ class Bounds:
     def tokens(self, call: Call, facts: Facts | None) -> tuple[int, int]:
         """Tokens of prompt and completion, with one of the call's targets, at most."""
         body = call.body
-        size = (body.size or sum(map(len, body.fields.values()))) + _OVERHEAD
-        if not call.generates:
-            return _without_completion(call.operation, body, size), 0
+        fields = body.fields
+        size = (body.size or sum(map(len, fields.values()))) + _OVERHEAD
+        operation = call.operation
+        if operation != "chat" and not call.generates:
+            return _without_completion(operation, body, size), 0
         context = facts.context if facts is not None else None
         media = _media(body)
         if media:
@@ -70,7 +72,7 @@ class Bounds:
             prompt = whole if self._media_tokens is None else size + media * self._media_tokens
         else:
             prompt = size
-        prompts = _prompts(body)
+        prompts = 1 if operation == "chat" else _prompts(body)
         if context is not None:
             prompt = min(prompt, context * prompts)
         completion = _asked(body)
@@ -79,9 +81,10 @@ class Bounds:
             completion = most or self._assumed_context
         elif most is not None:
             completion = min(completion, most)
-        if (prediction := body.fields.get("prediction")) is not None:
+        if (prediction := fields.get("prediction")) is not None:
             completion += len(prediction)  # what is not taken over of it is billed as if it were written
-        return prompt, completion * _choices(body) * prompts
+        choices = _choices(body) if "n" in fields or "best_of" in fields else 1
+        return prompt, completion * choices * prompts
 
 
 def largest_cost(call: Call, prompt: int, completion: int, facts: Facts | None) -> int | None:
@@ -89,14 +92,6 @@ def largest_cost(call: Call, prompt: int, completion: int, facts: Facts | None) 
     if facts is None or facts.prices is None or "models" in call.body.fields:
         return None
     return dearest(facts.prices, prompt, completion, searches=_searches(call) if call.operation == "rerank" else 0)
-
-
-def billed_attempts(call: Call) -> int:
-    """How many targets may each do the whole work of a call."""
-    settings = call.route.settings if call.route else None
-    if settings is None:
-        return 1
-    return 1 + (settings.hedge is not None) + (settings.broken_stream == "continue")
 
 
 def _asked(body: Body) -> int | None:
@@ -120,8 +115,6 @@ def _asked(body: Body) -> int | None:
 
 def _choices(body: Body) -> int:
     fields = body.fields
-    if "n" not in fields and "best_of" not in fields:
-        return 1
     said = [_read(fields[name]) for name in ("n", "best_of") if name in fields and bytes(fields[name]) != b"null"]
     return _CHOICES_MAX if None in said else max(1, *(each or 0 for each in said), 1)
 

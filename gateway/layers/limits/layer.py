@@ -9,7 +9,7 @@ from config.limits import CallLimits
 from gateway.call import Call, Handler, Reply
 from gateway.cost import cost_of, dollars
 from gateway.layers.limits.accounts import Account, Accounts
-from gateway.layers.limits.bounds import Bounds, billed_attempts, largest_cost
+from gateway.layers.limits.bounds import Bounds, largest_cost
 from gateway.layers.limits.errors import LimitsUnavailable, PriceUnknown, refused
 from gateway.layers.limits.headers import Header, printable, rename, standing, standing_refused, warning
 from gateway.layers.limits.settlement import Settlement
@@ -99,16 +99,17 @@ class Limits:
         if call.operation in _NO_TOKENS:
             return _ONE
         tokens = cost = 0
-        for target, facts in zip(route.targets, route.facts, strict=True):
+        for index, facts in enumerate(route.facts):
             prompt, completion = self._bounds.tokens(call, facts)
             tokens = max(tokens, prompt + completion)
             if account.spends:
                 dearest = largest_cost(call, prompt, completion, facts)
                 if dearest is None:
+                    target = route.targets[index]
                     self._without_price(f"{target.provider}/{target.model}")
                 else:
                     cost = max(cost, dearest)
-        times = billed_attempts(call)
+        times = route.workers
         return (1, tokens * times, 1, cost * times)
 
     def _without_price(self, model: str) -> None:
