@@ -1,7 +1,7 @@
 """Cuts a text into chunks of so many tokens, each sharing some with the one before, in memory that stays the same.
 
 Tokens are those of OpenAI's embedding models. A chunk begins and ends between characters: where a token ends inside of
-one, as tokens of emoji and rare letters do, the cut lies before it.
+one, as tokens of emoji and rare letters do, a chunk ends before it and shares less.
 """
 
 from collections.abc import Iterable, Iterator
@@ -53,9 +53,9 @@ def cut(tokens: Iterable[bytes], chunking: Chunking) -> Iterator[Piece]:
         kept.append(token)
         if len(kept) <= chunking.tokens:
             continue
-        end = _boundary(kept, chunking.tokens)
+        end = next(place for place in range(chunking.tokens, 0, -1) if _begins(kept[place]))
         yield Piece(index, start, b"".join(kept[:end]).decode())
-        following = _boundary(kept, max(end - chunking.overlap, 1))
+        following = next(place for place in range(end - chunking.overlap, end + 1) if _begins(kept[place]))
         start += sum(map(len, kept[:following]))
         del kept[:following]
         index += 1
@@ -63,13 +63,6 @@ def cut(tokens: Iterable[bytes], chunking: Chunking) -> Iterator[Piece]:
         yield Piece(index, start, b"".join(kept).decode())
 
 
-def _boundary(tokens: list[bytes], most: int) -> int:
-    """The last place up to `most` where a character begins; the first one after it where there is none before."""
-    for place in range(most, 0, -1):
-        if _begins(tokens, place):
-            return place
-    return next(place for place in range(most, len(tokens) + 1) if _begins(tokens, place))
-
-
-def _begins(tokens: list[bytes], place: int) -> bool:
-    return place == len(tokens) or tokens[place][0] >> 6 != _CONTINUES
+def _begins(token: bytes) -> bool:
+    """Whether a character begins with it."""
+    return token[0] >> 6 != _CONTINUES

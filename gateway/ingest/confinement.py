@@ -13,6 +13,8 @@ _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _NICENESS = 10
 _OPEN_FILES = 64
+_INHERITED = 4_096
+"""Files that the process has open are far fewer: one for each child."""
 _WRITTEN_BYTES = 2**32
 """To one file. Chunks of the longest text that `ingestion.text_bytes` may allow take less."""
 _KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TIKTOKEN_CACHE_DIR", "TMPDIR", "XDG_CACHE_HOME")
@@ -40,7 +42,7 @@ def enter_child(limits: Limits, pipe: int, parent: int) -> None:
     for standard in range(3):
         os.dup2(nowhere, standard)
     os.closerange(3, pipe)
-    os.closerange(pipe + 1, pipe + 1 + _OPEN_FILES)
+    os.closerange(pipe + 1, _INHERITED)
     seconds = max(1, round(limits.seconds))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))

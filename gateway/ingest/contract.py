@@ -36,8 +36,8 @@ class Chunking(Struct, frozen=True):
     """Tokens that a chunk shares with the one before."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.overlap < self.tokens or self.tokens < 4:  # bytes that a character may have
-            raise ValueError("Chunks have 4 tokens at least, and overlap by fewer than they have.")
+        if not 0 <= self.overlap <= self.tokens - 4:  # bytes, and so tokens, that a character may have
+            raise ValueError("A chunk has 4 tokens more at least than it shares with the one before.")
 
 
 class Piece(Struct, frozen=True):

@@ -1,12 +1,8 @@
 """Has the chunks of a text embedded by a model of the gateway: in batches, a few at once, again where that may help."""
 
 import asyncio
-import base64
 import itertools
-import math
 import random
-import sys
-from array import array
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -16,21 +12,26 @@ import msgspec
 from msgspec import Raw, Struct
 
 from adapters.wire.body import Body
-from adapters.wire.embeddings import read_vectors
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError
 from config.vector_stores import EmbeddingModel
 from gateway.auth import Caller
 from gateway.ingest.contract import FileRefused, Piece, TryLater
+from gateway.ingest.vectors import check, read_answer
+from gateway.ingest.windows import mean, split
 from gateway.inside import Inside
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 """Seconds between two tries: a longer one, where somebody says so, is not waited for here."""
-_NEAR_ONE = 1e-5
 _LATER = frozenset({408, 409, 425, 429})
+_SPENT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+"""Codes of a 429 that no wait of seconds cures."""
+_UNFIT = frozenset({400, 413, 422})
+"""What a text too long for a model is refused with, in many words."""
+_SHORTEST = 256
+"""Bytes of a part: what refuses even that does so for another reason."""
 
 _piece = msgspec.json.Decoder(Piece).decode
 _encode = msgspec.json.Encoder().encode
-_vector = msgspec.json.Decoder(str | list[float]).decode
 
 
 class Embedded(Struct, frozen=True):
@@ -48,6 +49,8 @@ class Embedder:
         self._inside = inside
         self._settings = settings
         self._turns = asyncio.Semaphore(settings.parallel)
+        self._most: dict[str, int] = {}
+        """Bytes of one text that models took which refused longer ones."""
 
     async def embed(
         self, caller: Caller, model: str, chunks: Path, dimensions: int | None, first: int = 0
@@ -85,20 +88,44 @@ class Embedder:
     ) -> list[bytes]:
         """One vector for each text, float32, of length 1, and of so many dimensions.
 
-        Asks again where that may help. Raises FileRefused where it does not, and TryLater where somebody wants it to be
-        asked much later.
+        Texts that are too long for the model are asked for in parts. Asks again where that may help; raises FileRefused
+        where it does not, and TryLater where somebody wants it to be asked much later.
         """
+        most = self._most.get(model)
+        while True:
+            parts = [split(text, most) for text in texts]
+            flat = list(itertools.chain.from_iterable(parts))
+            try:
+                found = await self._all(caller, model, flat)
+            except _Unfit as error:
+                most = max(len(part.encode()) for part in flat) // 2
+                if most < _SHORTEST:
+                    raise FileRefused("server_error", f"The model '{model}' does not embed it: {error}") from None
+            else:
+                break
+        check(found, model, dimensions)
+        if most is not None:
+            self._most[model] = min(most, self._most.get(model, most))
+        left = iter(found)
+        return [mean(list(itertools.islice(left, len(of_one))), of_one) for of_one in parts]
+
+    async def _all(self, caller: Caller, model: str, texts: list[str]) -> list[bytes]:
+        found = []
+        for start in range(0, len(texts), self._settings.batch):
+            found += await self._ask(caller, model, texts[start : start + self._settings.batch])
+        return found
+
+    async def _ask(self, caller: Caller, model: str, texts: list[str]) -> list[bytes]:
+        """The vectors of one batch. Raises _Unfit where the request itself is refused, FileRefused and TryLater."""
         body = self._body(model, texts)
         for tries in itertools.count(1):
             try:
                 async with self._turns:
                     reply = await self._inside.ask("embeddings", caller, body, {}, "ingestion")
-                vectors = await asyncio.to_thread(_read_answer, reply.body, len(texts))
+                return await asyncio.to_thread(read_answer, reply.body, len(texts))
             except GatewayError as error:
-                await self._wait(error, model, tries)
-            else:
-                _check(vectors, model, dimensions)
-                return vectors
+                wait = self._wait(error, model, tries)
+            await asyncio.sleep(wait)
         raise AssertionError
 
     def _body(self, model: str, texts: Sequence[str]) -> Body:
@@ -108,18 +135,24 @@ class Embedder:
         fields = {name: Raw(_encode(value)) for name, value in asked.items()}
         return Body(fields, model, stream=False, wants_usage=False)
 
-    async def _wait(self, error: GatewayError, model: str, tries: int) -> None:
-        """Wait before the next try, some part of twice as long as before, or raise where there is none."""
-        if not (error.retryable or error.status in _LATER or error.status >= 500):
-            raise FileRefused("server_error", f"The model '{model}' does not embed it: {error.message}") from None
+    def _wait(self, error: GatewayError, model: str, tries: int) -> float:
+        """Seconds before the next try: some part of twice as long as before. Raises where there is none."""
+        if error.status in _UNFIT:
+            raise _Unfit(error.message) from None
         told = error.retry_after or 0
         if told > _LONGEST_WAIT:
             raise TryLater(f"The model '{model}' embeds no more for now: {error.message}", told) from None
+        if (not error.retryable and error.status not in _LATER) or error.code in _SPENT:
+            raise FileRefused("server_error", f"The model '{model}' does not embed it: {error.message}") from None
         if tries == self._settings.attempts:
             message = f"The model '{model}' did not embed it in {tries} tries: {error.message}"
             raise FileRefused("server_error", message) from None
         longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (tries - 1))
-        await asyncio.sleep(told + random.uniform(0, longest))  # noqa: S311 - no secret
+        return told + random.uniform(0, longest)  # noqa: S311 - no secret
+
+
+class _Unfit(Exception):
+    """The model refuses the texts as they are: others, shorter ones, it may take."""
 
 
 def _skip(file: IO[bytes], lines: int) -> None:
@@ -129,43 +162,3 @@ def _skip(file: IO[bytes], lines: int) -> None:
 
 def _read(file: IO[bytes], lines: int) -> list[Piece]:
     return [_piece(line) for line in itertools.islice(file, lines)]
-
-
-def _read_answer(answer: bytes, count: int) -> list[bytes]:
-    """The vectors of an answer. Raises UpstreamError on one that is none, or has another number of them."""
-    read = read_vectors(answer)
-    if read is None or len(read[0]) != count:
-        raise UpstreamError("The answer does not have one vector for each text.")
-    try:
-        return [_of_length_one(_vector(vector)) for vector in read[0]]
-    except ValueError:
-        raise UpstreamError("The answer has a vector that is none.") from None
-
-
-def _of_length_one(vector: str | list[float]) -> bytes:
-    """A vector as bytes. Raises ValueError on what is no finite vector."""
-    numbers = array("f")
-    if isinstance(vector, str):
-        numbers.frombytes(base64.b64decode(vector, validate=True))
-        if sys.byteorder == "big":
-            numbers.byteswap()
-    else:
-        numbers.extend(vector)
-    length = math.hypot(*numbers)
-    if not numbers or not math.isfinite(length):
-        raise ValueError("no vector")
-    if length and abs(length - 1) > _NEAR_ONE:
-        numbers = array("f", [number / length for number in numbers])
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tobytes()
-
-
-def _check(vectors: list[bytes], model: str, dimensions: int | None) -> None:
-    """Raise FileRefused where vectors do not fit into a store."""
-    found = {len(vector) // 4 for vector in vectors}
-    wanted = {dimensions} if dimensions is not None else found
-    if found != wanted or len(found) != 1:
-        told = ", ".join(map(str, sorted(found)))
-        message = f"The vectors of '{model}' have {told} dimensions, and those of the store {dimensions or 'one size'}."
-        raise FileRefused("server_error", message)

@@ -1,6 +1,5 @@
 """What a child does with a file. Whatever a file does to a library becomes a sentence about the file."""
 
-import errno
 from pathlib import Path
 
 from adapters.wire.tokens import split_tokens
@@ -8,8 +7,6 @@ from gateway.ingest import formats
 from gateway.ingest.chunking import cut_file
 from gateway.ingest.contract import Chunk, Done, Extract, Extracted, FileRefused, Task
 from gateway.ingest.text import Text
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE})
 
 
 def warm() -> None:
@@ -33,7 +30,7 @@ def perform(task: Task) -> Done:
         most = task.limits.memory_bytes
         return Done(code="invalid_file", message=f"Reading it takes more than {most} bytes of memory.")
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in formats.OF_THE_MACHINE:
             return Done(message=f"The text can't be written: {error.strerror}.")
         return Done(code="server_error", message=f"It can't be read: {error.strerror}.")
 

@@ -104,6 +104,8 @@ class _Hand:
         self._source = process.stdout
         self.waiting: dict[int, asyncio.Future[Done]] = {}
         """By the ids of their tasks."""
+        self.is_over = False
+        """Whether it will answer no more."""
         self._hearing = asyncio.create_task(self._hear())
 
     @classmethod
@@ -112,11 +114,6 @@ class _Hand:
         program = (sys.executable, "-m", "gateway.ingest.process", str(os.getpid()))
         environment = confinement.environment()
         return cls(await asyncio.create_subprocess_exec(*program, stdin=PIPE, stdout=PIPE, env=environment))
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it will answer no more."""
-        return self._hearing.done()
 
     async def ask(self, task: Task) -> Done:
         """Have a job done; it ends with whoever waits for it. Raises TryLater where the process ends."""
@@ -153,6 +150,7 @@ class _Hand:
                 done = _decoder.decode(await self._source.readexactly(length))
                 if (future := self.waiting.get(done.id)) is not None and not future.done():
                     future.set_result(done)
+        self.is_over = True
         for future in self.waiting.values():
             if not future.done():
                 future.set_exception(TryLater("The process that reads files ended; it is started again."))

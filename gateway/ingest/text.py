@@ -42,7 +42,8 @@ class Text:
 
     def heading(self, text: str, level: int = 1) -> None:
         """Add a heading, as Markdown has it."""
-        self.write(f"\n{'#' * level} {one_line(text)}\n\n")
+        before = "" if self.is_blank else "\n"
+        self.write(f"{before}{'#' * level} {one_line(text)}\n\n")
 
     def row(self, cells: list[str]) -> None:
         """Add one row of a table."""

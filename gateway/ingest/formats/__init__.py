@@ -14,6 +14,10 @@ from gateway.ingest.contract import FileRefused
 from gateway.ingest.formats.package import kind_of_package
 from gateway.ingest.text import Text
 
+OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENFILE, errno.EROFS})
+"""Errors that say nothing about a file."""
+_LIBXML_NO_MEMORY = 2
+"""The `code` of its errors: https://gnome.pages.gitlab.gnome.org/libxml2/html/xmlerror_8h.html."""
 _HEAD = 4_096
 
 
@@ -74,8 +78,10 @@ def read(format: Format, source: Path, text: Text) -> None:
         message = f"This gateway reads no {format.name} files: pip install 'isthmus[documents]' changes that."
         raise FileRefused("unsupported_file", message) from None
     except Exception as error:
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
             raise
+        if getattr(error, "code", None) == _LIBXML_NO_MEMORY:
+            raise MemoryError from None
         raise FileRefused("invalid_file", f"It is no readable {format.name} file.") from None
 
 

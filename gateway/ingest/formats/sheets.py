@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from python_calamine import CalamineWorkbook
+from python_calamine import CalamineSheet, CalamineWorkbook
 
 from gateway.ingest.text import Text
 
@@ -19,11 +19,19 @@ def read(source: Path, text: Text) -> None:
     for number, name in enumerate(workbook.sheet_names):
         if number:
             text.page_break()
-        text.heading(name, 2)
-        for row in workbook.get_sheet_by_name(name).iter_rows():
-            cells = [_shown(value) for value in row]
-            if any(cells):
-                text.row(cells)
+        _sheet(workbook.get_sheet_by_name(name), text)
+
+
+def _sheet(sheet: CalamineSheet, text: Text) -> None:
+    """Write a sheet; nothing of one that is empty."""
+    is_named = False
+    for row in sheet.iter_rows():
+        cells = [_shown(value) for value in row]
+        if any(cells):
+            if not is_named:
+                text.heading(sheet.name, 2)
+            is_named = True
+            text.row(cells)
 
 
 def _shown(value: Any) -> str:

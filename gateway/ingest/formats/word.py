@@ -11,6 +11,8 @@ from docx.text.paragraph import Paragraph
 from gateway.ingest.text import Text
 
 _HEADING = re.compile(r"heading ([1-6])", re.IGNORECASE)
+_PAGE_BREAK = './/w:br[@w:type="page"]'
+"""Those that somebody wants; where Word itself begins a page says nothing about the text."""
 
 
 def warm() -> None:
@@ -31,7 +33,7 @@ def _write(document: Document, text: Text) -> None:
 
 
 def _paragraph(paragraph: Paragraph, text: Text) -> None:
-    if paragraph.contains_page_break:
+    if paragraph._p.xpath(_PAGE_BREAK):
         text.page_break()
     style = (paragraph.style.name if paragraph.style is not None else None) or ""
     if heading := _HEADING.fullmatch(style):
