@@ -20,7 +20,7 @@ from config.telemetry import Telemetry
 from config.values import Bytes, Count, File, Name, Seconds, shown
 from config.vector_stores import VectorStores
 
-Operation = Literal["chat", "completions", "embeddings", "rerank", "messages", "count_tokens"]
+Operation = Literal["chat", "completions", "embeddings", "rerank", "messages", "count_tokens", "moderations"]
 Quirk = Literal[
     "reasoning",
     "content",

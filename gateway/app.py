@@ -20,7 +20,7 @@ from gateway.api.compatibility import compatibility_door
 from gateway.api.faults import answer_fault, answer_gateway_error, answer_http_exception
 from gateway.api.files.doors import file_doors
 from gateway.api.files.uploads import upload_doors
-from gateway.api.formats import MESSAGES, OPENAI, Format
+from gateway.api.formats import MESSAGES, MODERATIONS, OPENAI, Format
 from gateway.api.health import health_doors
 from gateway.api.inference import InferenceDoor
 from gateway.api.metrics import metrics_door
@@ -42,8 +42,9 @@ _DOORS: dict[str, Operation] = {
     "/rerank": "rerank",
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "count_tokens",
+    "/v1/moderations": "moderations",
 }
-_FORMATS: dict[Operation, Format] = {"messages": MESSAGES, "count_tokens": MESSAGES}
+_FORMATS: dict[Operation, Format] = {"messages": MESSAGES, "count_tokens": MESSAGES, "moderations": MODERATIONS}
 
 
 class App:

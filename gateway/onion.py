@@ -28,6 +28,7 @@ from gateway.inside import Inside
 from gateway.layers.cache.build import with_cache
 from gateway.layers.limits.in_flight import InFlightLimit
 from gateway.layers.limits.layer import Limits
+from gateway.layers.moderations import Moderations
 from gateway.layers.recording import Recording
 from gateway.layers.single_flight import SingleFlight
 from gateway.layers.telemetry import Telemetry
@@ -43,6 +44,8 @@ from gateway.routing.choice import Choice
 from gateway.routing.router import Router
 from gateway.routing.routes import Routes
 from gateway.routing.standing import Standings
+from gateway.safety.checks import Checks
+from gateway.safety.routes import CheckRoutes
 from gateway.state.cache.kept import Kept
 from gateway.state.in_flight import InFlight
 from gateway.state.limits.desk import Desk
@@ -97,6 +100,7 @@ class Onion:
     providers: dict[str, Provider]
     routes: Routes
     catalogue: Catalogue
+    checks: Checks
     handler: Handler
     running: Running
 
@@ -155,6 +159,9 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     handler: Handler = Router(Dispatch(providers, around.count), balancer, around.counters, around.sinks)
     running = Running()
     inside = Inside(around.count, running.enter, running.leave)
+    checks = Checks(config.safety, inside, around.counters, before.checks if before else None)
+    if checks:
+        handler = Moderations(handler, checks)
     if any(model.cache is not None and model.cache.single_flight for model in config.models.values()):
         handler = SingleFlight(handler, around.counters, around.count, around.replicas)
     handler = with_cache(handler, config, around.kept, around.redis, inside, around.counters)
@@ -164,9 +171,11 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     handler = InFlightLimit(handler, around.in_flight, config.server.limits.concurrent_requests)
     if around.ledger is not None:
         handler = Recording(handler, around.ledger)
-    handler = Telemetry(Choice(handler, routes, around.count), around.sinks, around.tracer)
+    choice = Choice(handler, routes, around.count, CheckRoutes(checks.by_model(), config.models))
+    handler = Telemetry(choice, around.sinks, around.tracer)
     inside.handler = handler
-    return Onion(config, _keyring(config, around, before), providers, routes, Catalogue(providers), handler, running)
+    keyring = _keyring(config, around, before)
+    return Onion(config, keyring, providers, routes, Catalogue(providers), checks, handler, running)
 
 
 def _keyring(config: Config, around: Surroundings, before: Onion | None) -> Keyring:
@@ -217,6 +226,7 @@ async def _start(onion: Onion) -> None:
     for name, outcome in zip(onion.providers, outcomes, strict=True):
         if isinstance(outcome, Exception):
             log.error("the provider %s did not start", name, exc_info=outcome)
+    await onion.checks.start()
 
 
 class Live:
@@ -244,6 +254,7 @@ class Live:
             await self._retirement
         for provider in self.onion.providers.values():
             await provider.close()
+        await self.onion.checks.close()
 
     async def _retire(self, old: Onion, new: Onion, earlier: asyncio.Task[None] | None) -> None:
         """Start the new onion's providers and close those of the old one that it did not take over.
@@ -257,3 +268,4 @@ class Live:
         for name, provider in old.providers.items():
             if new.providers.get(name) is not provider:
                 await provider.close()
+        await old.checks.close(kept=new.checks)

@@ -8,7 +8,9 @@ from adapters.safety.contract import CheckType, SafetyCheck
 from config.mistakes import UnusableCheck
 from config.safety import Check
 
-SHIPPED: dict[str, str] = {}
+SHIPPED: dict[str, str] = {
+    "rules": "adapters.safety.rules",
+}
 """The modules whose `CHECK` each is."""
 
 GROUP = "isthmus.safety"

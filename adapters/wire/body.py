@@ -76,11 +76,11 @@ class Body:
         return rest
 
 
-def parse(raw: bytes) -> Body:
+def parse(raw: bytes, *, default_model: Raw | None = None) -> Body:
     """Read the top level of a request.
 
-    Raises BadRequest on anything but one JSON object in UTF-8 with distinct keys, a `model`, a boolean `stream` and
-    `stream_options` that fit: no two readers may understand it differently.
+    Raises BadRequest on anything but one JSON object in UTF-8 with distinct keys, a `model` where there is no default, a
+    boolean `stream` and `stream_options` that fit: no two readers may understand it differently.
     """
     try:
         fields = _fields.decode(raw)
@@ -93,7 +93,7 @@ def parse(raw: bytes) -> Body:
     if not is_compact:
         _refuse_repeated_keys(raw)
     _refuse_other_spellings(fields)
-    model = fields.get("model")
+    model = fields.get("model", default_model)
     if model is None:
         raise BadRequest("You must provide a 'model' parameter.", param="model", code="missing_required_parameter")
     stream = False

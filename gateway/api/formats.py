@@ -9,6 +9,7 @@ from adapters.messages.body import parse as parse_messages
 from adapters.messages.errors import error_body
 from adapters.wire.body import Body, parse
 from adapters.wire.errors import GatewayError
+from adapters.wire.moderation import parse_moderation
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
@@ -24,6 +25,7 @@ class Format(Struct, frozen=True):
 
 
 OPENAI = Format(parse, lambda error, request_id: error.body())
+MODERATIONS = Format(parse_moderation, lambda error, request_id: error.body())
 MESSAGES = Format(
     parse_messages,
     lambda error, request_id: error_body(error, request_id.decode()),

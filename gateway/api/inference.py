@@ -1,4 +1,4 @@
-"""The doors of chat/completions, completions, embeddings, rerank and messages: HTTP to a Call, and the Reply back."""
+"""The doors of chat/completions, completions, embeddings, rerank, messages and moderations: HTTP to a Call, and the Reply back."""
 
 import asyncio
 from typing import Any

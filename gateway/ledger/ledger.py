@@ -57,7 +57,7 @@ class Ledger:
         """A call is over: its attempts are, or will be soon."""
         attempts = call.attempts
         if not attempts:
-            if call.cache in _CACHED:
+            if call.cache in _CACHED or call.usage is not None:
                 self._answered(call)
             return
         for attempt in attempts:

@@ -116,6 +116,7 @@ EVENTS = (
     Family(
         "single_flight", "counter", ("event",), "Calls that shared another's attempt, and those that took one over."
     ),
+    Family("safety_judgements", "counter", ("check", "result"), "Texts that checks judged: made or failed."),
     Family("limits_refused", "counter", ("limit",), "Requests over a limit, by what is limited."),
     Family("limits_unknown_use", "counter", (), "Calls whose use nobody told: all that was reserved is counted."),
     Family("limits_price_unknown", "counter", (), "Calls under a budget whose price is unknown."),

@@ -13,6 +13,7 @@ from gateway.routing.deadline import HEADER, answer_before, seconds_of
 from gateway.routing.prompt import prompt_bytes
 from gateway.routing.prompt_tokens import Count, PromptTokens
 from gateway.routing.routes import Routes
+from gateway.safety.routes import CheckRoutes
 
 _HASHED_MAX = 65_536
 """Bytes at the end of a prompt by which a canary's share is drawn: what is new in it stands there."""
@@ -24,16 +25,20 @@ _UNKNOWN: Final = "\0"
 class Choice:
     """Stands before the layers that look at a call's route. `count` counts a prompt for rules that ask."""
 
-    __slots__ = ("_handler", "_routes", "_rules", "_tokens")
+    __slots__ = ("_checks", "_handler", "_routes", "_rules", "_tokens")
 
-    def __init__(self, handler: Handler, routes: Routes, count: Count) -> None:
+    def __init__(self, handler: Handler, routes: Routes, count: Count, checks: CheckRoutes) -> None:
         self._handler = handler
         self._routes = routes
+        self._checks = checks
         self._rules: dict[str, _Rules] = {}
         self._tokens = PromptTokens(count)
 
     def __call__(self, call: Call) -> Awaitable[Reply]:
         """Answer a call. Raises UnknownModel, DeadlineExceeded, and BadRequest on a timeout that is none."""
+        if call.operation == "moderations" and (check := self._checks.find(call.body.model)) is not None:
+            call.route = check
+            return self._answer(call)
         route = call.route = self._routes.find(call.body.model)
         if route.settings.rules:
             rules = self._rules.get(route.name) or self._rules.setdefault(route.name, _Rules(route))

@@ -76,7 +76,7 @@ def test_a_number_in_quotes_is_told_to_leave_them_away() -> None:
 def test_an_unknown_choice_is_told_the_choices_and_the_nearest() -> None:
     only = mistake("providers: {local: {operations: [chat, embedings]}}")
     assert (only.path, only.nearest) == ("providers.local.operations[1]", "embeddings")
-    assert only.allowed == "chat or completions or count_tokens or embeddings or messages or rerank"
+    assert only.allowed == "chat or completions or count_tokens or embeddings or messages or moderations or rerank"
 
 
 def test_a_missing_field_is_reported_where_it_should_stand() -> None:

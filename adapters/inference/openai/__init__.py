@@ -8,6 +8,7 @@ from adapters.inference.openai.embeddings import decode_embeddings, encode_embed
 from adapters.inference.openai.errors import explain
 from adapters.inference.openai.fields import CHAT, COMPLETIONS, EMBEDDINGS
 from adapters.inference.openai.mended import decode_chat, decode_completion, stream_chat, stream_completion
+from adapters.inference.openai.moderations import decode_moderations, encode_moderations
 from adapters.inference.openai.request import encode
 from adapters.inference.openai.rerank import decode_rerank, encode_rerank
 from adapters.inference.openai.stream import Stream
@@ -63,6 +64,7 @@ def codecs(
         "completions": Codec(located("/completions"), encode, decode_completion, stream_completion, fields=COMPLETIONS),
         "embeddings": Codec(located("/embeddings"), encode_embeddings, decode_embeddings, Stream, fields=EMBEDDINGS),
         "rerank": Codec(located("/rerank"), encode_rerank, decode_rerank, Stream, fields=RERANK_FIELDS),
+        "moderations": Codec(located("/moderations"), encode_moderations, decode_moderations, Stream),
     }
 
 

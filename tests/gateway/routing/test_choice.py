@@ -20,6 +20,7 @@ from gateway.routing.choice import Choice
 from gateway.routing.conditions import Conditions
 from gateway.routing.prompt_tokens import _LONGEST_TOKEN, _fewest
 from gateway.routing.routes import Routes
+from gateway.safety.routes import CheckRoutes
 from tests.gateway.calls import a_call
 
 LONG = [{"role": "user", "content": "word " * 1_000}]
@@ -39,7 +40,7 @@ class House:
             "other": Model(deployments=[Deployment(provider="lab", model="b")], rules=[Rule(use="m")]),
         }
         config = Config(providers={"lab": Provider(base_url="http://lab/v1")}, models=models)
-        self._choice = Choice(self._answer, Routes(config, lambda name: NoOptions()), self._count)
+        self._choice = Choice(self._answer, Routes(config, lambda name: NoOptions()), self._count, CheckRoutes({}, ()))
 
     def _answer(self, call: Call) -> Awaitable[Reply]:
         async def answer() -> Reply:

@@ -1,0 +1,95 @@
+"""A configured check at work: not too much at once, its faults named, and how it is."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from adapters.safety.contract import Ask, CheckType, CheckUnavailable, Content, Judgement, SafetyCheck
+from adapters.safety.registry import CHECKS, open_check
+from adapters.wire.errors import GatewayError
+from config.mistakes import Unusable
+from config.safety import Check
+from gateway.observe.counters import Counters
+
+log = logging.getLogger("isthmus.safety")
+
+_AT_ONCE = 64
+"""Judgements of one check that are made at the same time in one worker; further ones wait."""
+
+
+class RunningCheck:
+    """A check that others ask as if it were the check itself."""
+
+    def __init__(self, name: str, settings: Check, counters: Counters) -> None:
+        self.name = name
+        self.settings = settings
+        self.fault: str | None = None
+        """Why it could not judge when it was last asked; None where it could."""
+        self._counters = counters
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._check: SafetyCheck | None = None
+        self._started = False
+        self.kind: CheckType | None = None
+        """What it is; None where it can't be used."""
+        try:
+            self.kind = CHECKS.find(settings.type)
+            self._check = open_check(name, settings)
+        except Unusable as fault:
+            self._fail(str(fault))
+        except Exception as error:
+            self._fail(f"it can't be opened: {error}" if isinstance(error, ImportError) else "it can't be opened")
+            log.exception("the check %s can't be used", name)
+
+    @property
+    def sees(self) -> bool:
+        """Whether it judges images."""
+        return self.kind is not None and self.kind.judges_images
+
+    async def start(self) -> None:
+        """Load what it needs; a fault is logged, and told by whoever asks it."""
+        if self._check is None or self._started:
+            return
+        self._started = True
+        try:
+            await self._check.start()
+        except CheckUnavailable as fault:
+            self._fail(str(fault))
+        except Exception as error:
+            self._fail(type(error).__name__)
+            log.exception("the check %s did not start", self.name)
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        if self._check is not None:
+            await self._check.close()
+
+    async def judge(self, contents: Sequence[Content], ask: Ask) -> list[Judgement]:
+        """One judgement for each content. Raises CheckUnavailable, caused by the GatewayError of a model it asked."""
+        if self._check is None:
+            raise CheckUnavailable(self.fault)
+        async with self._places:
+            try:
+                judgements = await self._check.judge(contents, ask)
+            except CheckUnavailable as fault:
+                raise self._failed(str(fault), fault.__cause__) from fault.__cause__
+            except GatewayError as error:
+                raise self._failed(f"the model it asks: {error.code or error.type}", error) from error
+            except Exception as error:
+                log.exception("the check %s is broken", self.name)
+                raise self._failed(type(error).__name__, error) from None
+        if len(judgements) != len(contents):
+            raise self._failed("it did not judge each of the contents", None)
+        self.fault = None
+        self._counters.add("safety_judgements", self.name, "made", amount=len(judgements))
+        return judgements
+
+    def _failed(self, why: str, cause: BaseException | None) -> CheckUnavailable:
+        self._counters.add("safety_judgements", self.name, "failed")
+        if not (isinstance(cause, GatewayError) and cause.status < 500):
+            self._fail(why)
+        return CheckUnavailable(why)
+
+    def _fail(self, why: str) -> None:
+        if self.fault is None:
+            log.warning("the check %s can't judge: %s", self.name, why)
+        self.fault = why
