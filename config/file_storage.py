@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-from config.values import Name, Seconds
+from config.values import Name, Seconds, shown
 
 FileBytes = Annotated[int, Meta(ge=1_024, le=2**50)]
 
@@ -28,3 +28,9 @@ class FileStorage(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """A file has this long to arrive."""
     providers: list[Name] = field(default_factory=list)
     """Providers whose own files APIs callers may use, with the header `x-isthmus-provider`."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return shown(self, ("options",))
+
+    def __repr__(self) -> str:
+        return f"FileStorage({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

@@ -17,7 +17,7 @@ KEY = "sk-isthmus-everything-0123456789"
 NARROW_KEY = "sk-isthmus-narrow-0123456789"
 """A key of the shared gateway that may use `scripted/talker*` only."""
 
-pytest_plugins = ("tests.services.issuer", "tests.services.postgres", "tests.services.redis")
+pytest_plugins = ("tests.services.issuer", "tests.services.postgres", "tests.services.redis", "tests.services.s3")
 
 StartGateway: TypeAlias = Callable[..., GatewayProcess]
 

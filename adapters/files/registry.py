@@ -10,7 +10,7 @@ from adapters.offers import Kind, Offers
 from config.file_storage import FileStorage
 from config.mistakes import UnusableStore
 
-SHIPPED = {"local": "adapters.files.local"}
+SHIPPED = {"local": "adapters.files.local", "s3": "adapters.files.s3"}
 """The modules whose `STORE` each is."""
 
 GROUP = "isthmus.files"
