@@ -8,7 +8,7 @@ https://www.sqlite.org/fts5.html#contentless_delete_tables
 # ruff: noqa: S608
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import apsw
 import msgspec
@@ -41,6 +41,7 @@ CREATE TABLE chunks (
 );
 CREATE INDEX chunks_of_file ON chunks (file);
 CREATE VIRTUAL TABLE words USING fts5(written, content = '', contentless_delete = 1, tokenize = 'ascii');
+CREATE TRIGGER words_follow AFTER DELETE ON chunks BEGIN DELETE FROM words WHERE rowid = old.number; END;
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, row);
 """
 _attributes = msgspec.json.Decoder(dict[str, Attribute]).decode
@@ -61,20 +62,17 @@ def dimensions_of(connection: apsw.Connection) -> int:
 
 def put(connection: apsw.Connection, chunks: Collection[Chunk]) -> list[int]:
     """Put chunks of different ids in, each in place of one with its id; give their numbers."""
-    _take_out(connection, connection.execute(*_numbers_of(chunks)))
+    connection.executemany("DELETE FROM chunks WHERE id = ?", ((chunk.id,) for chunk in chunks))
     files = {chunk.file_id: chunk.attributes for chunk in chunks}
     numbers = {file_id: _put_file(connection, file_id, attributes) for file_id, attributes in files.items()}
     return [_put_chunk(connection, chunk, numbers[chunk.file_id]) for chunk in chunks]
 
 
-def remove(connection: apsw.Connection, file_id: str) -> list[int]:
-    """Take a file out; give the numbers of its chunks."""
+def remove(connection: apsw.Connection, file_id: str) -> None:
+    """Take a file out."""
     file = _file(connection, file_id)
-    found = connection.execute("SELECT number FROM chunks WHERE file = ?", (file,))
-    numbers = _take_out(connection, found)
-    connection.execute("DELETE FROM attributes WHERE file = ?", (file,))
-    connection.execute("DELETE FROM files WHERE number = ?", (file,))
-    return numbers
+    for table, key in (("chunks", "file"), ("attributes", "file"), ("files", "number")):
+        connection.execute(f"DELETE FROM {table} WHERE {key} = ?", (file,))
 
 
 def describe(connection: apsw.Connection, file_id: str, attributes: dict[str, Attribute]) -> None:
@@ -112,11 +110,11 @@ def matching(connection: apsw.Connection, text: str, limit: int, filter: Filter 
 
 
 def where(filter: Filter | None) -> Condition:
-    """The condition on `chunks` that a filter makes."""
+    """The condition on rows with a `file` that a filter makes."""
     if filter is None:
         return "1", []
     held, values = condition(filter)
-    return f"chunks.file IN (SELECT number FROM files WHERE {held})", values
+    return f"file IN (SELECT number FROM files WHERE {held})", values
 
 
 def hits(connection: apsw.Connection, best: str, values: Sequence[object]) -> list[Hit]:
@@ -152,21 +150,9 @@ def _put_chunk(connection: apsw.Connection, chunk: Chunk, file: int) -> int:
     return number
 
 
-def _take_out(connection: apsw.Connection, found: Iterable[tuple[int]]) -> list[int]:
-    rows = list(found)
-    connection.executemany("DELETE FROM words WHERE rowid = ?", rows)
-    connection.executemany("DELETE FROM chunks WHERE number = ?", rows)
-    return [number for (number,) in rows]
-
-
 def _file(connection: apsw.Connection, file_id: str) -> int | None:
     number: int | None = connection.execute("SELECT number FROM files WHERE id = ?", (file_id,)).get
     return number
-
-
-def _numbers_of(chunks: Collection[Chunk]) -> tuple[str, tuple[str]]:
-    ids = msgspec.json.encode([chunk.id for chunk in chunks]).decode()
-    return "SELECT number FROM chunks WHERE id IN (SELECT value FROM json_each(?))", (ids,)
 
 
 def _weights(connection: apsw.Connection, wanted: Sequence[str]) -> list[tuple[str, float]]:
