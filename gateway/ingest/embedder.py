@@ -106,8 +106,7 @@ class Embedder:
         check(found, model, dimensions)
         if most is not None:
             self._most[model] = min(most, self._most.get(model, most))
-        left = iter(found)
-        return [mean(list(itertools.islice(left, len(of_one))), of_one) for of_one in parts]
+        return found if len(found) == len(texts) else await asyncio.to_thread(_joined, found, parts)
 
     async def _all(self, caller: Caller, model: str, texts: list[str]) -> list[bytes]:
         found = []
@@ -153,6 +152,11 @@ class Embedder:
 
 class _Unfit(Exception):
     """The model refuses the texts as they are: others, shorter ones, it may take."""
+
+
+def _joined(found: list[bytes], parts: list[list[str]]) -> list[bytes]:
+    left = iter(found)
+    return [mean(list(itertools.islice(left, len(of_one))), of_one) for of_one in parts]
 
 
 def _skip(file: IO[bytes], lines: int) -> None:

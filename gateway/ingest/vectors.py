@@ -23,7 +23,7 @@ def read_answer(answer: bytes, count: int) -> list[bytes]:
         raise UpstreamError("The answer does not have one vector for each text.")
     try:
         return [_of_length_one(_vector(vector)) for vector in read[0]]
-    except ValueError:
+    except (ValueError, OverflowError, msgspec.DecodeError):
         raise UpstreamError("The answer has a vector that is none.") from None
 
 

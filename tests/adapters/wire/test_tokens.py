@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.wire import tokens as counting
-from adapters.wire.tokens import count_chat, count_text, decode_ids
+from adapters.wire.tokens import count_chat, count_text, decode_ids, split_tokens
 
 COUNTS = "from adapters.wire.tokens import count_text; import os; print(count_text('Hello world', 'gpt-4'))"
 
@@ -79,6 +79,11 @@ def test_parts_tools_and_calls_count_and_pictures_do_not() -> None:
 
 def test_a_message_of_a_wrong_type_costs_what_every_message_costs() -> None:
     assert count_chat(["Hello world"], "gpt-4") == count_chat([{}], "gpt-4")
+
+
+def test_tokens_are_the_bytes_of_the_text() -> None:
+    assert split_tokens("Hello world 😀 <|endoftext|>")[:2] == [b"Hello", b" world"]
+    assert b"".join(split_tokens("Hello world 😀 <|endoftext|>")).decode() == "Hello world 😀 <|endoftext|>"
 
 
 def test_token_ids_are_read_back() -> None:
