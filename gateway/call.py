@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 
 Cause: TypeAlias = Literal[
-    "first", "retry", "fallback", "hedge", "continuation", "mirror", "refresh", "similarity", "ingestion", "check"
+    "first",
+    "retry",
+    "fallback",
+    "hedge",
+    "continuation",
+    "mirror",
+    "refresh",
+    "similarity",
+    "ingestion",
+    "search",
+    "check",
 ]
 """Why an attempt was made."""
 

@@ -34,7 +34,7 @@ NUMBERS = frozenset(
 )
 UNKNOWN_USE: Final = b"[" + b",".join([b"null"] * len(USED)) + b"]"
 _LOST: Final = b'[null,0,"worker_lost",null,null,null]'
-_SIDE = frozenset({"mirror", "refresh", "similarity", "ingestion", "check"})
+_SIDE = frozenset({"mirror", "refresh", "similarity", "ingestion", "search", "check"})
 NAME_MAX = 256
 _WORD_MAX = 128
 _MICROSECONDS = 1_000_000
