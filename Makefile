@@ -17,7 +17,7 @@ serve: $(VENV)/.serve  ## set up and serve a real local model on http://127.0.0.
 	@exec $(BIN)/isthmus serve $(ARGS)
 
 test: $(VENV)/.test  ## set up and pass every test (ARGS="-k name" for some, ARGS="-n 0" for one after the other)
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 coverage: $(VENV)/.test  ## see that the tests of adapters/ reach every line and branch there
 	$(BIN)/coverage erase

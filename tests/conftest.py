@@ -17,9 +17,31 @@ KEY = "sk-isthmus-everything-0123456789"
 NARROW_KEY = "sk-isthmus-narrow-0123456789"
 """A key of the shared gateway that may use `scripted/talker*` only."""
 
-pytest_plugins = ("tests.services.issuer", "tests.services.postgres", "tests.services.redis", "tests.services.s3")
+_LONGEST = (
+    "tests/scenarios/test_budgets_remembered.py",
+    "tests/benchmarks/test_chaos.py",
+    "tests/gateway/state/limits/test_openings.py",
+    "tests/scenarios/test_managed_keys.py",
+    "tests/scenarios/test_single_flight_replicas.py",
+    "tests/docs/test_adding_a_provider.py",
+)
+"""Files that take a minute each: begun first, so that no process is left alone with one of them at the end."""
+
+pytest_plugins = (
+    "tests.services.file_shelf",
+    "tests.services.issuer",
+    "tests.services.postgres",
+    "tests.services.redis",
+    "tests.services.s3",
+)
 
 StartGateway: TypeAlias = Callable[..., GatewayProcess]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin."""
+    rank = {name: index for index, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
 
 
 def missing_for_local_models() -> list[str]:

@@ -45,8 +45,7 @@ def test_a_process_that_is_killed_has_spent_what_it_spent(
     assert SPENDABLE - MOST < spent <= SPENDABLE + 1e-9
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-@pytest.mark.parametrize("fault", ["flush", "restart"])
+@pytest.mark.parametrize(("fault", "database"), [("flush", "postgresql"), ("restart", "sqlite")])
 def test_what_redis_forgets_under_load_stays_spent(
     start_gateway: StartGateway,
     upstream: Upstream,

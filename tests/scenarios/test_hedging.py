@@ -33,14 +33,18 @@ class Target:
         return (*wait, *json_answer(WHOLE))
 
 
-def warm(gateway: GatewayProcess, target: Target) -> None:
-    """Let the gateway learn how fast the target is, then make it slow."""
+def warm(gateway: GatewayProcess, target: Target, *others: Case) -> None:
+    """Let the gateway learn how fast the target is, then make it slow.
+
+    On a busy machine some of these calls are late too, and hedged.
+    """
     with RawClient(gateway.port) as client:
         for _ in range(WARM_UP):
             client.post(chat("m"))
-            assert causes(client.answer()) == []
+            assert client.answer().status == 200
     target.is_slow = True
-    target.case.requests.clear()
+    for case in (target.case, *others):
+        case.forget()
 
 
 @pytest.fixture
@@ -124,7 +128,7 @@ def test_when_both_fail_the_search_goes_on(start_gateway: StartGateway, upstream
 def test_a_client_that_leaves_ends_both(start_gateway: StartGateway, upstream: Upstream, slow: Target) -> None:
     other = upstream.on([Hang()])
     gateway = hedged(start_gateway, slow.case, other)
-    warm(gateway, slow)
+    warm(gateway, slow, other)
     with RawClient(gateway.port) as client:
         client.post(chat("m"))
         request = other.request()
@@ -135,7 +139,7 @@ def test_a_client_that_leaves_ends_both(start_gateway: StartGateway, upstream: U
 def test_a_deadline_ends_both(start_gateway: StartGateway, upstream: Upstream, slow: Target) -> None:
     other = upstream.on([Hang()])
     gateway = hedged(start_gateway, slow.case, other)
-    warm(gateway, slow)
+    warm(gateway, slow, other)
     answer = ask(gateway.port, chat("m"), x_isthmus_timeout="0.5")
     assert answer.error["code"] == "deadline_exceeded"
     assert [each["cause"] for each in answer.error["attempts"]] == ["first", "hedge"]

@@ -99,6 +99,11 @@ class Case:
         except queue.Empty:
             raise AssertionError(f"no request for {self.name} reached the upstream") from None
 
+    def forget(self) -> None:
+        """Begin anew: what has come so far was not meant."""
+        self.requests.clear()
+        self._arrived = queue.Queue()
+
 
 class Upstream:
     """Answers each request by the script of its model, or as the scripted model where there is none."""
