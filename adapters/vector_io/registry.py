@@ -11,6 +11,7 @@ from config.mistakes import UnusableBackend
 from config.vector_stores import Backend
 
 SHIPPED: dict[str, str] = {
+    "milvus": "adapters.vector_io.milvus",
     "pgvector": "adapters.vector_io.pgvector",
     "sqlite_vec": "adapters.vector_io.sqlite_vec",
 }

@@ -1,0 +1,137 @@
+"""Milvus: what is its own, next to what it has to have in common with every backend."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.vector_io.contract import BackendUnavailable
+from adapters.vector_io.milvus import BACKEND, Options
+from adapters.vector_io.milvus.expressions import hashed, sortable
+from adapters.vector_io.words import words
+from tests.adapters.vector_io.openers.milvus_lite import shared
+from tests.adapters.vector_io.plenty import some_chunks, watched_loop
+from tests.adapters.vector_io.samples import ids
+
+pytest.importorskip("pymilvus", reason="the extra milvus is not installed")
+pytest.importorskip("milvus_lite", reason="the extra milvus is not installed")
+
+from adapters.vector_io.milvus.collections import _LONGEST, _terms, collection  # noqa: E402 - where it is installed
+
+STORE = "vs_of-the-test"
+
+
+def children() -> dict[int, list[str]]:
+    """Processes of Milvus Lite by their ids."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if "adapters.vector_io.milvus.lite_server" in words:
+                found[int(folder.name)] = words
+    return found
+
+
+def child_over(folder: Path) -> list[int]:
+    return [pid for pid, command in children().items() if str(folder) in command]
+
+
+async def test_milvus_lite_is_started_again_after_a_crash_and_ends_with_the_backend(tmp_path: Path) -> None:
+    backend = BACKEND.open("main", Options(uri="store"), tmp_path)
+    await backend.start()
+    chunks = some_chunks(30)
+    await backend.create(STORE, 8)
+    await backend.write(STORE, chunks)
+    (process,) = child_over(tmp_path / "store")
+    os.kill(process, signal.SIGKILL)
+    for _ in range(2):  # the first call may still be sent to where the process was
+        try:
+            found = await backend.nearest(STORE, chunks[3].vector, 1)
+        except BackendUnavailable:
+            continue
+    assert ids(found) == ["chunk-3"]
+    assert ids(await backend.matching(STORE, chunks[4].text, 1)) == ["chunk-4"]
+    assert await backend.count(STORE) == 30
+    await backend.close()
+    assert child_over(tmp_path / "store") == []
+
+
+async def test_of_two_gateways_the_second_takes_over(tmp_path: Path) -> None:
+    first, second = (BACKEND.open("main", Options(), tmp_path) for _ in range(2))
+    await first.start()
+    await second.start()
+    assert len(child_over(tmp_path)) == 1
+    await first.create(STORE, 8)
+    await first.write(STORE, some_chunks(5))
+    assert await second.count(STORE) == 5
+    await first.close()
+    for _ in range(2):
+        try:
+            left = await second.count(STORE)
+        except BackendUnavailable:
+            continue
+    assert left == 5
+    await second.close()
+
+
+async def test_a_server_that_is_not_there_is_unavailable_without_saying_where() -> None:
+    backend = BACKEND.open("main", Options(uri="http://127.0.0.1:1", token="u:very-secret", timeout_seconds=1), Path())
+    with pytest.raises(BackendUnavailable) as refused:
+        await backend.start()
+    assert str(refused.value) == "main: Milvus can't be reached"
+    await backend.close()
+
+
+def test_the_options_do_not_show_the_token() -> None:
+    shown = repr(Options(uri="https://u:very-secret@host", token="u:very-secret"))
+    assert "very-secret" not in shown
+
+
+async def test_calls_leave_the_event_loop_free() -> None:
+    backend = BACKEND.open("main", Options(), shared())
+    await backend.start()
+    chunks = some_chunks(300, 64)
+    await backend.create("stall", 64)
+    async with watched_loop() as longest:
+        await asyncio.gather(*(backend.write("stall", chunks[at : at + 100]) for at in (0, 100, 200)))
+        await backend.nearest("stall", chunks[0].vector, 50)
+        await backend.matching("stall", chunks[0].text, 50)
+    assert longest[0] < 0.25
+    await backend.drop("stall")
+    await backend.close()
+
+
+@given(st.text(), st.text())
+def test_sortable_texts_keep_their_order(one: str, other: str) -> None:
+    assert (sortable(one) < sortable(other)) == (one < other)
+    assert (sortable(one) == sortable(other)) == (one == other)
+
+
+@given(st.lists(st.text(), max_size=3), st.lists(st.text(), max_size=3))
+def test_other_texts_have_another_hash(one: list[str], other: list[str]) -> None:
+    assert (hashed(*one) == hashed(*other)) == (one == other)
+
+
+@given(st.text("aZ09-_", max_size=6), st.text("aZ09-_", max_size=6))
+def test_other_stores_have_another_collection(one: str, other: str) -> None:
+    assert (collection(one) == collection(other)) == (one == other)
+
+
+def test_words_that_an_analyzer_would_split_are_hashed() -> None:
+    plain, marked = _terms(words("cat हिन्दी")).split(" ")
+    assert plain == "cat"
+    assert marked.isascii()
+    assert marked.isalnum()
+
+
+def test_the_words_of_a_very_long_text_are_cut_between_two() -> None:
+    terms = _terms(words(" ".join(f"w{number:05}" for number in range(20_000))))
+    assert _LONGEST - 7 <= len(terms) <= _LONGEST
+    assert {len(term) for term in terms.split(" ")} == {6}
