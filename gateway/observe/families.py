@@ -117,6 +117,12 @@ EVENTS = (
         "single_flight", "counter", ("event",), "Calls that shared another's attempt, and those that took one over."
     ),
     Family("safety_judgements", "counter", ("check", "result"), "Texts that checks judged: made or failed."),
+    Family(
+        "guardrail_actions",
+        "counter",
+        ("route", "direction", "check", "action"),
+        "What guardrails did: block, redact, annotate; failed_open and failed_closed where the check can't be made.",
+    ),
     Family("limits_refused", "counter", ("limit",), "Requests over a limit, by what is limited."),
     Family("limits_unknown_use", "counter", (), "Calls whose use nobody told: all that was reserved is counted."),
     Family("limits_price_unknown", "counter", (), "Calls under a budget whose price is unknown."),
@@ -135,12 +141,12 @@ EVENTS = (
         ("state",),
         "Files and bytes that the sweep removed: kept ones had expired, arriving ones were left by a writer that died.",
     ),
-    Family("redis_commands", "counter", (), "Commands sent to Redis."),
     Family("vector_store_files", "counter", ("outcome",), "Files that vector stores took in, and those that failed."),
     Family("vector_store_files_put_back", "counter", (), "Files that wait because something they need was away."),
     Family("vector_store_chunks", "counter", (), "Chunks of the files that were taken in."),
     Family("vector_store_removals", "counter", ("kind",), "Files and stores whose data were removed."),
     Family("vector_backend_faults", "counter", ("backend",), "What a vector backend was asked and did not do."),
+    Family("redis_commands", "counter", (), "Commands sent to Redis."),
     Family("redis_errors", "counter", ("error",), "Commands that Redis did not answer in time, or refused."),
     Family("otlp_calls", "counter", ("outcome",), "Sampled calls, by whether the collector took their spans."),
     Family("config_reloads", "counter", ("result",), "Reloads in all workers: done, or refused."),
@@ -161,9 +167,9 @@ GAUGES = (
     Family("target_limit", "gauge", _TARGET, "Attempts that a target is given at once, as learnt from it."),
     Family("target_resting", "gauge", _TARGET, "1 while a target rests after faults.", "max"),
     Family("ledger_backlog_bytes", "gauge", (), "Records of the ledger's journal that are not in the database yet."),
-    Family("memory_bytes", "gauge", (), "Resident memory of all workers."),
     Family("vector_store_files_in_hand", "gauge", (), "Files that workers take in."),
     Family("vector_store_files_waiting", "gauge", (), "Files that nobody takes in yet.", "max"),
+    Family("memory_bytes", "gauge", (), "Resident memory of all workers."),
     Family("degraded", "gauge", ("dependency",), "1 where a dependency is degraded, as /health/ready says.", "max"),
 )
 """Read from whoever holds what they tell, through the functions in Surroundings.gauges."""

@@ -1,7 +1,7 @@
 """The language that rules are written in: a file of blocks to rules with patterns.
 
     # A comment.
-    @ KILL = kill+ murder+ shoot | stab++                   words that stand for one another
+    @ KILL = kill+ stab++ shoot | put to death              words that stand for one another, then phrases
     @ SLUR ~ fyhe                                           the same in ROT13, for what nobody should have to read
 
     [violence 0.8, harassment/threatening 0.9]              what a match says, and how surely
@@ -94,13 +94,12 @@ def _heading(heading: re.Match[str]) -> Rule:
 
 
 def _choices(written: str, words: dict[str, tuple[str, ...]]) -> Iterator[list[str]]:
-    """The phrases of an `@` line: words between spaces, phrases between bars."""
-    if "|" in written:
-        for phrase in written.split("|"):
-            yield _phrases(phrase.split(), words)
-    else:
-        for word in written.split():
-            yield _phrases([word], words)
+    """The words of an `@` line, and the phrases that stand behind its bars."""
+    singles, *phrases = written.split("|")
+    for word in singles.split():
+        yield _phrases([word], words)
+    for phrase in phrases:
+        yield _phrases(phrase.split(), words)
 
 
 def _phrases(parts: Sequence[str], words: dict[str, tuple[str, ...]]) -> list[str]:
