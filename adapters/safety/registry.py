@@ -9,6 +9,10 @@ from config.mistakes import UnusableCheck
 from config.safety import Check
 
 SHIPPED: dict[str, str] = {
+    "bedrock_guardrails": "adapters.safety.bedrock_guardrails",
+    "code_scanner": "adapters.safety.code_scanner",
+    "pii": "adapters.safety.pii",
+    "pii_patterns": "adapters.safety.pii_patterns",
     "rules": "adapters.safety.rules",
 }
 """The modules whose `CHECK` each is."""
