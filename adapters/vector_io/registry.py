@@ -11,8 +11,10 @@ from config.mistakes import UnusableBackend
 from config.vector_stores import Backend
 
 SHIPPED: dict[str, str] = {
+    "faiss": "adapters.vector_io.faiss",
     "milvus": "adapters.vector_io.milvus",
     "pgvector": "adapters.vector_io.pgvector",
+    "qdrant_edge": "adapters.vector_io.qdrant_edge",
     "sqlite_vec": "adapters.vector_io.sqlite_vec",
 }
 """The modules whose `BACKEND` each is."""

@@ -21,6 +21,8 @@ from adapters.vector_io.contract import BackendUnavailable
 
 _T = TypeVar("_T")
 Work: TypeAlias = Callable[[apsw.Connection], _T]
+Read: TypeAlias = Callable[[apsw.Connection, Path], _T]
+"""Something done with the file of a store, whose path comes with it."""
 _Identity: TypeAlias = tuple[int, int]
 
 _BUSY_SECONDS = 10.0
@@ -53,23 +55,29 @@ class Stores:
         """Make the folder. Raises BackendUnavailable."""
         await self._run(self._writer, lambda: self._folder.mkdir(mode=0o700, parents=True, exist_ok=True))
 
-    async def close(self) -> None:
-        """Finish what was begun and close every file."""
-        await asyncio.to_thread(self._close)
+    async def close(self, at_last: Callable[[], None]) -> None:
+        """Finish what was begun, then `at_last`, and close every file."""
+        await asyncio.to_thread(self._close, at_last)
 
     async def create(self, store: str, make: Work[None]) -> None:
         """Make a store, unless it is there."""
         await self._run(self._writer, lambda: self._create(self._path(store), make))
 
-    async def drop(self, store: str) -> None:
+    async def drop(self, store: str, also: Callable[[Path], None]) -> None:
         """Remove a store; whoever reads or writes it goes on with a file that has no name."""
-        await self._run(self._writer, lambda: self._drop(self._path(store)))
+        await self._run(self._writer, lambda: self._drop(self._path(store), also))
 
-    async def write(self, store: str, work: Work[_T]) -> _T:
-        """Do something in one durable transaction. Raises NoStore."""
-        return await self._run(self._writer, lambda: self._use(store, lambda connection: _whole(work, connection)))
+    async def write(self, store: str, work: Work[None], then: Read[None] | None = None) -> None:
+        """Do something in one durable transaction, and `then` something after it. Raises NoStore."""
 
-    async def read(self, store: str, work: Work[_T]) -> _T:
+        def both(connection: apsw.Connection, path: Path) -> None:
+            _whole(work, connection)
+            if then is not None:
+                then(connection, path)
+
+        await self._run(self._writer, lambda: self._use(store, both))
+
+    async def read(self, store: str, work: Read[_T]) -> _T:
         """Do something that sees the store as it is at one moment. Raises NoStore.
 
         It is interrupted where nobody waits for it any more.
@@ -87,11 +95,11 @@ class Stores:
         except (apsw.Error, OSError) as error:
             raise BackendUnavailable(f"The vector backend {self._name} fails: {_told(error)}.") from None
 
-    def _use(self, store: str, work: Work[_T]) -> _T:
+    def _use(self, store: str, work: Read[_T]) -> _T:
         path = self._path(store)
         identity, connection = self._take(path)
         try:
-            return work(connection)
+            return work(connection, path)
         finally:
             self._idle.give(path, identity, connection)
 
@@ -136,10 +144,11 @@ class Stores:
             _unlink(new)
         self._sync_folder()
 
-    def _drop(self, path: Path) -> None:
+    def _drop(self, path: Path, also: Callable[[Path], None]) -> None:
         self._idle.forget(path)
         _unlink(path)
         self._sync_folder()
+        also(path)
 
     def _sync_folder(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY)
@@ -151,29 +160,30 @@ class Stores:
     def _path(self, store: str) -> Path:
         return self._folder / f"{store}.db"
 
-    def _close(self) -> None:
+    def _close(self, at_last: Callable[[], None]) -> None:
         for threads in (self._readers, self._writer):
             threads.shutdown()
+        at_last()
         self._idle.close()
 
 
 class _Reading(Generic[_T]):
     """Something that is read, and how to stop it from another thread."""
 
-    def __init__(self, work: Work[_T]) -> None:
+    def __init__(self, work: Read[_T]) -> None:
         self._work = work
         self._lock = threading.Lock()
         self._connection: apsw.Connection | None = None
         self._stopped = False
 
-    def __call__(self, connection: apsw.Connection) -> _T:
+    def __call__(self, connection: apsw.Connection, path: Path) -> _T:
         with self._lock:
             if self._stopped:
                 raise apsw.InterruptError("nobody waits for it")
             self._connection = connection
         try:
             connection.execute("BEGIN")
-            return self._work(connection)
+            return self._work(connection, path)
         finally:
             with self._lock:
                 self._connection = None

@@ -8,7 +8,7 @@ https://www.sqlite.org/fts5.html#contentless_delete_tables
 # ruff: noqa: S608
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import apsw
 import msgspec
@@ -33,7 +33,7 @@ CREATE TABLE attributes (
     PRIMARY KEY (file, key)
 ) WITHOUT ROWID;
 CREATE TABLE chunks (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     file INTEGER NOT NULL,
     place INTEGER NOT NULL,
@@ -45,19 +45,16 @@ CREATE TRIGGER words_follow AFTER DELETE ON chunks BEGIN DELETE FROM words WHERE
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, row);
 """
 _attributes = msgspec.json.Decoder(dict[str, Attribute]).decode
-_HIT = "chunks.id, files.id, chunks.place, chunks.text, files.attributes"
-_HITS = "chunks JOIN files ON files.number = chunks.file"
+_HIT = (
+    "SELECT chunks.id, files.id, place, text, attributes FROM chunks JOIN files ON files.number = file"
+    " WHERE chunks.number = ?"
+)
 
 
 def make(connection: apsw.Connection, dimensions: int) -> None:
     """The tables of a new store."""
     connection.execute(_TABLES)
     connection.execute("INSERT INTO store VALUES (?)", (dimensions,))
-
-
-def dimensions_of(connection: apsw.Connection) -> int:
-    """How long the vectors of this store are."""
-    return int(connection.execute("SELECT dimensions FROM store").get)
 
 
 def put(connection: apsw.Connection, chunks: Collection[Chunk]) -> list[int]:
@@ -106,7 +103,13 @@ def matching(connection: apsw.Connection, text: str, limit: int, filter: Filter 
         f"WITH found AS MATERIALIZED ({found}) SELECT found.number, sum(score) AS score FROM found"
         f" JOIN chunks USING (number) WHERE {held} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?"
     )
-    return hits(connection, best, [*values, *its, limit])
+    return hits(connection, connection.execute(best, (*values, *its, limit)))
+
+
+def files(connection: apsw.Connection, filter: Filter) -> list[int]:
+    """The numbers of the files that satisfy a filter."""
+    held, values = condition(filter)
+    return [number for (number,) in connection.execute(f"SELECT number FROM files WHERE {held}", tuple(values))]
 
 
 def where(filter: Filter | None) -> Condition:
@@ -117,15 +120,14 @@ def where(filter: Filter | None) -> Condition:
     return f"file IN (SELECT number FROM files WHERE {held})", values
 
 
-def hits(connection: apsw.Connection, best: str, values: Sequence[object]) -> list[Hit]:
-    """What a query for numbers and scores found, in its order."""
-    found = list(connection.execute(best, tuple(values)))
-    return [_hit(connection, number, score) for number, score in found]
+def hits(connection: apsw.Connection, found: Iterable[tuple[int, float]]) -> list[Hit]:
+    """The chunks of these numbers and scores, without those that are not there."""
+    rows = [(score, connection.execute(_HIT, (number,)).get) for number, score in list(found)]
+    return [_hit(row, score) for score, row in rows if row is not None]
 
 
-def _hit(connection: apsw.Connection, number: int, score: float) -> Hit:
-    found = connection.execute(f"SELECT {_HIT} FROM {_HITS} WHERE chunks.number = ?", (number,)).get
-    its_id, file_id, index, text, attributes = found
+def _hit(row: tuple[str, str, int, str, str], score: float) -> Hit:
+    its_id, file_id, index, text, attributes = row
     return Hit(its_id, file_id, index, text, score, _attributes(attributes))
 
 

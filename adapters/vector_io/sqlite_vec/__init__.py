@@ -16,10 +16,11 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     try:
-        from adapters.vector_io.sqlite_vec.backend import SqliteVec
+        from adapters.vector_io.sqlite.backend import SqliteBackend
+        from adapters.vector_io.sqlite_vec.vectors import BySigns
     except ImportError as error:
         raise ImportError(f"{error}: pip install 'isthmus[sqlite-vec]'") from error
-    return SqliteVec(name, Path(options.folder) if options.folder else folder)
+    return SqliteBackend(name, Path(options.folder) if options.folder else folder, BySigns())
 
 
 BACKEND = BackendType("sqlite_vec", Options, _open)

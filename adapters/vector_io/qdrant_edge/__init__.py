@@ -1,0 +1,31 @@
+"""Vectors in Qdrant Edge, inside this process; texts, attributes and words in SQLite, which has the vectors too."""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from adapters.vector_io.contract import BackendType, VectorBackend
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a backend of this type may say."""
+
+    folder: str | None = None
+    """Where its files are; in the folder of state unless said. It must be on a disk of this machine."""
+    open_stores: Annotated[int, Meta(ge=1, le=10_000)] = 64
+    """Stores that are open at once; those used longest ago make room."""
+
+
+def _open(name: str, options: Options, folder: Path) -> VectorBackend:
+    try:
+        from adapters.vector_io.qdrant_edge.index import EdgeIndex
+        from adapters.vector_io.sqlite.backend import SqliteBackend
+        from adapters.vector_io.sqlite.followed import Followed
+    except ImportError as error:
+        raise ImportError(f"{error}: pip install 'isthmus[qdrant-edge]'") from error
+    vectors = Followed(EdgeIndex, options.open_stores)
+    return SqliteBackend(name, Path(options.folder) if options.folder else folder, vectors)
+
+
+BACKEND = BackendType("qdrant_edge", Options, _open, one_process=True)
