@@ -26,6 +26,7 @@ from gateway.files.engine import Files
 from gateway.files.uploads import Uploads
 from gateway.inside import Inside
 from gateway.layers.cache.build import with_cache
+from gateway.layers.guardrails.layer import Guardrails
 from gateway.layers.limits.in_flight import InFlightLimit
 from gateway.layers.limits.layer import Limits
 from gateway.layers.moderations import Moderations
@@ -50,6 +51,7 @@ from gateway.state.cache.kept import Kept
 from gateway.state.in_flight import InFlight
 from gateway.state.limits.desk import Desk
 from gateway.state.records.contract import Records
+from gateway.vector_stores.engine import VectorStoreEngine
 
 if TYPE_CHECKING:
     from gateway.routing.shared import Shared
@@ -103,6 +105,8 @@ class Onion:
     checks: Checks
     handler: Handler
     running: Running
+    inside: Inside
+    """Through whom the gateway asks its own models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ class Surroundings:
     """Files of callers."""
     uploads: Uploads | None = None
     """Files that arrive in parts."""
+    vector_stores: VectorStoreEngine | None = None
+    """Vector stores of callers."""
 
 
 def build(config: Config, around: Surroundings, before: Onion | None = None) -> Onion:
@@ -165,6 +171,8 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     if any(model.cache is not None and model.cache.single_flight for model in config.models.values()):
         handler = SingleFlight(handler, around.counters, around.count, around.replicas)
     handler = with_cache(handler, config, around.kept, around.redis, inside, around.counters)
+    if any(model.guardrails is not None for model in config.models.values()):
+        handler = Guardrails(handler, checks, around.counters, around.count)
     if limits_anybody(config, with_records=around.records is not None):
         around.limits.configure(config.limits)
         handler = Limits(handler, config.limits, around.limits, around.estimates, around.counters)
@@ -175,7 +183,7 @@ def build(config: Config, around: Surroundings, before: Onion | None = None) -> 
     handler = Telemetry(choice, around.sinks, around.tracer)
     inside.handler = handler
     keyring = _keyring(config, around, before)
-    return Onion(config, keyring, providers, routes, Catalogue(providers), checks, handler, running)
+    return Onion(config, keyring, providers, routes, Catalogue(providers), checks, handler, running, inside)
 
 
 def _keyring(config: Config, around: Surroundings, before: Onion | None) -> Keyring:
