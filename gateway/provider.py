@@ -137,9 +137,7 @@ class Provider:
         if self.adapter.models_url is None:
             return []
         url = self.adapter.models_url(self.settings, self.options)
-        target = Target(self.name, "", Raw(b'""'), self.settings, self.options)
-        secret = await self._secret()
-        head = build_head("GET", url, self.adapter.sign(target, url, b"", secret))
+        head = build_head("GET", url, await self.headers_of(url))
         response = await self._pool(origin_of(url)).send(head, b"")
         try:
             body = await response.read()
@@ -152,6 +150,11 @@ class Provider:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise UpstreamError("The provider's list of models can't be read.") from None
         return [model.id for model in (listing if isinstance(listing, list) else listing.data)]
+
+    async def headers_of(self, url: str) -> Headers:
+        """What a request carries that is about no model: the secret, as the dialect shows it."""
+        target = Target(self.name, "", Raw(b'""'), self.settings, self.options)
+        return self.adapter.sign(target, url, b"", await self._secret())
 
     def judge(self, fault: UpstreamUnreachable) -> GatewayError:
         """What a broken connection means: of an inline provider, that a process died; the next request restarts it."""

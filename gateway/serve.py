@@ -122,7 +122,7 @@ async def _serve(worker: Worker) -> None:
     observed.start()
     if around.shared is not None:
         around.shared.start()
-    await room.start()
+    await room.start(lambda: live.onion.providers)
     await live.start()
     await vectors.start(live)
     async with app.litestar.lifespan():

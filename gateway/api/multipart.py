@@ -29,6 +29,7 @@ class FileBegins(Struct, frozen=True):
 
     name: str
     filename: str | None
+    media_type: str = "application/octet-stream"
 
 
 Event: TypeAlias = Field | FileBegins | bytes
@@ -112,7 +113,9 @@ class _Reading:
         self._is_file = self._name in self._files
         self._size = 0
         self._value = []
-        return FileBegins(self._name, segment.filename) if self._is_file else None
+        if not self._is_file:
+            return None
+        return FileBegins(self._name, segment.filename, segment.content_type or "application/octet-stream")
 
     def _more(self, data: bytes) -> Event | None:
         self._size += len(data)

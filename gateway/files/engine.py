@@ -10,6 +10,7 @@ import logging
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 
 from adapters.files.contract import BlobMissing, BlobStore, BlobWriter, StoreUnavailable
 from adapters.wire.errors import Forbidden, GatewayError, NotFound, Unavailable
@@ -35,6 +36,8 @@ class Files:
         self.under_way = 0
         """Blobs that this worker writes at the moment."""
         self.on_delete: list[OnDelete] = []
+        self.elsewhere: Callable[[File], AsyncIterator[bytes]] = _nowhere
+        """Reads files that live with a provider."""
         self.due = asyncio.Event()
         """Set where the sweep has something to do at once."""
 
@@ -52,7 +55,14 @@ class Files:
         return found
 
     async def page(
-        self, owner: str, limit: int, after: str | None = None, *, ascending: bool = False, purpose: str | None = None
+        self,
+        owner: str,
+        limit: int,
+        after: str | None = None,
+        *,
+        ascending: bool = False,
+        purpose: str | None = None,
+        provider: str | None = None,
     ) -> tuple[list[File], bool]:
         """Some of an owner's files, and whether there are more. Raises NotFound where nobody knows `after`."""
         place = None
@@ -60,12 +70,17 @@ class Files:
             place = await self.records.place(owner, after) if _ID.fullmatch(after) else None
             if place is None:
                 raise unknown_file(after, param="after")
-        found = await self.records.page(owner, limit + 1, place, ascending=ascending, purpose=purpose)
+        found = await self.records.page(
+            owner, limit + 1, place, ascending=ascending, purpose=purpose, provider=provider
+        )
         return found[:limit], len(found) > limit
 
     def read(self, file: File) -> AsyncIterator[bytes]:
-        """The bytes of a file. Raises BlobMissing where it has just been removed, and StoreUnavailable."""
-        return self.blobs.read(file.id)
+        """The bytes of a file. Raises BlobMissing where it has just been removed, and StoreUnavailable.
+
+        Of one that lives with a provider: raises GatewayError.
+        """
+        return self.blobs.read(file.id) if file.provider is None else self.elsewhere(file)
 
     async def delete(self, owner: str, file_id: str) -> None:
         """Remove a file. Raises NotFound and RecordsUnavailable; what else goes wrong is tried again by the sweep."""
@@ -75,6 +90,11 @@ class Files:
             await self.bury(owner, file_id)
         except Exception as error:  # noqa: BLE001 - those who are told of it raise what they like
             log.warning("the file %s is hidden, and its removal is tried again: %s", file_id, reason(error))
+
+    async def forget(self, owner: str, file_id: str) -> None:
+        """Remove what is left here of a file that is gone elsewhere. Raises RecordsUnavailable."""
+        with suppress(NotFound):  # somebody else did
+            await self.delete(owner, file_id)
 
     async def bury(self, owner: str, file_id: str) -> None:
         """End what hiding a file began. Raises whatever those raise who are told."""
@@ -150,6 +170,10 @@ class Arrival:
                 await self._files.remove_blob(self.key)
         except (RecordsUnavailable, StoreUnavailable) as error:
             log.warning("what came of %s is left to the sweep: %s", self.key, reason(error))
+
+
+def _nowhere(file: File) -> AsyncIterator[bytes]:
+    raise unknown_file(file.id)
 
 
 def unknown_file(file_id: str, *, param: str = "id") -> NotFound:

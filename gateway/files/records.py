@@ -121,14 +121,22 @@ class FileRecords:
         return (found[0][0], found[0][1]) if found else None  # type: ignore[return-value]
 
     async def page(
-        self, owner: str, limit: int, after: tuple[int, str] | None, *, ascending: bool, purpose: str | None
+        self,
+        owner: str,
+        limit: int,
+        after: tuple[int, str] | None,
+        *,
+        ascending: bool,
+        purpose: str | None,
+        provider: str | None,
     ) -> list[File]:
         """Files of an owner, by the time they were made."""
         values: list[Value] = [owner, now(), limit]
         where = f"owner = $1 AND {_VISIBLE.format(now='$2')}"
-        if purpose is not None:
-            values.append(purpose)
-            where += f" AND purpose = ${len(values)}"
+        for column, wanted in (("purpose", purpose), ("provider", provider)):
+            if wanted is not None:
+                values.append(wanted)
+                where += f" AND {column} = ${len(values)}"
         if after is not None:
             values += after
             where += f" AND (created, id) {'>' if ascending else '<'} (${len(values) - 1}, ${len(values)})"

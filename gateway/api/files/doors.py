@@ -15,12 +15,14 @@ from litestar.response import Response, Stream
 from adapters.files.contract import BlobMissing, StoreUnavailable
 from adapters.wire.errors import BadRequest, NotFound, Unavailable
 from config.file_storage import FileStorage
+from gateway.api.files.elsewhere import provider_of, send_on
 from gateway.api.files.form import FileForm, name_of
 from gateway.api.files.shapes import listed, shown
 from gateway.api.models import caller_of
 from gateway.api.multipart import Field, FileBegins, read_form
 from gateway.api.paging import is_ascending, limit_of, query_of
 from gateway.auth import Caller
+from gateway.files.elsewhere import Elsewhere, elsewhere_of
 from gateway.files.engine import Arrival, Files, reason, unknown_file
 from gateway.files.records import File
 from gateway.onion import Live
@@ -65,12 +67,17 @@ class FileDoors:
         """Take a file in."""
         async with opened(self._live, request) as (files, settings, caller):
             give_time(request, settings)
-            file = await self._take_in(request, files, settings, caller)
+            provider = provider_of(self._live, request, settings)
+            if provider is None:
+                file = await self._take_in(request, files, settings, caller)
+            else:
+                file = await send_on(request, Elsewhere(provider, files), settings, caller)
             return json_answer(shown(file))
 
     async def page(self, request: _Request) -> Response[bytes]:
         """Some of the caller's files."""
-        async with opened(self._live, request) as (files, _, caller):
+        async with opened(self._live, request) as (files, settings, caller):
+            provider = provider_of(self._live, request, settings)
             query = query_of(request, "purpose", "limit", "order", "after")
             found, more = await files.page(
                 caller.owner,
@@ -78,18 +85,26 @@ class FileDoors:
                 query.get("after"),
                 ascending=is_ascending(query),
                 purpose=query.get("purpose"),
+                provider=None if provider is None else provider.name,
             )
             return json_answer(listed(found, more=more))
 
     async def retrieve(self, request: _Request, file_id: str) -> Response[bytes]:
         """One file."""
         async with opened(self._live, request) as (files, _, caller):
-            return json_answer(shown(await files.get(caller.owner, file_id)))
+            file = await files.get(caller.owner, file_id)
+            if file.provider is not None:
+                file = await elsewhere_of(self._live.onion.providers, file, files).retrieve(file)
+            return json_answer(shown(file))
 
     async def delete(self, request: _Request, file_id: str) -> Response[bytes]:
         """Remove a file."""
         async with opened(self._live, request) as (files, _, caller):
-            await files.delete(caller.owner, file_id)
+            file = await files.get(caller.owner, file_id)
+            if file.provider is not None:
+                await elsewhere_of(self._live.onion.providers, file, files).delete(file)
+            else:
+                await files.delete(caller.owner, file_id)
             return json_answer({"id": file_id, "object": "file", "deleted": True})
 
     async def content(self, request: _Request, file_id: str) -> Stream:
@@ -98,7 +113,9 @@ class FileDoors:
             file = await files.get(caller.owner, file_id)
             pieces = files.read(file)
             first = await anext(pieces, b"")  # so that a fault is told with its status
-            headers = {"content-length": str(file.bytes), "content-disposition": _disposition(file.filename)}
+            headers = {"content-disposition": _disposition(file.filename)}
+            if file.provider is None:
+                headers["content-length"] = str(file.bytes)
             return Stream(_with_first(first, pieces), headers=headers, media_type="application/octet-stream")
 
     async def _take_in(self, request: _Request, files: Files, settings: FileStorage, caller: Caller) -> File:

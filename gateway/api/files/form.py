@@ -17,6 +17,7 @@ _SECONDS_LEAST, _SECONDS_MOST = 3_600, 2_592_000
 _NAME_MOST = 255
 _SEPARATORS = re.compile(r"[/\\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PURPOSE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DIGITS = re.compile(r"[0-9]{1,10}")
 
 
@@ -28,13 +29,14 @@ class Expiry(Struct, forbid_unknown_fields=True):
 
 
 class FileForm:
-    """The fields beside a file."""
+    """The fields beside a file. A provider that it is sent on to may have purposes of its own."""
 
-    def __init__(self) -> None:
-        self.purpose: Purpose | None = None
+    def __init__(self, *, sent_on: bool = False) -> None:
+        self.purpose: str | None = None
+        self._seen: set[str] = set()
+        self._sent_on = sent_on
         self._anchor: str | None = None
         self._seconds: str | None = None
-        self._seen: set[str] = set()
 
     def take(self, field: Field) -> None:
         """Take a field. Raises BadRequest for one that is wrong, unknown or there already."""
@@ -43,7 +45,7 @@ class FileForm:
         self._seen.add(field.name)
         match field.name:
             case "purpose":
-                self.purpose = purpose_of(field.value)
+                self.purpose = _purpose_elsewhere(field.value) if self._sent_on else purpose_of(field.value)
             case "expires_after[anchor]":
                 self._anchor = field.value
             case "expires_after[seconds]":
@@ -57,11 +59,11 @@ class FileForm:
                     code="unknown_parameter",
                 )
 
-    def finish(self) -> tuple[Purpose, int | None]:
+    def finish(self) -> tuple[str, int | None]:
         """The purpose, and how long the file lasts, in seconds. Raises BadRequest where something is missing."""
         if self.purpose is None:
             raise BadRequest("'purpose' is a required property", param="purpose", code="missing_parameter")
-        return self.purpose, lasting(self.purpose, self._expiry())
+        return self.purpose, lasting(self.purpose, self.expiry())
 
     def _take_expiry(self, text: str) -> None:
         try:
@@ -70,7 +72,8 @@ class FileForm:
             raise _wrong_expiry("expires_after") from None
         self._anchor, self._seconds = said.anchor, str(said.seconds)
 
-    def _expiry(self) -> Expiry | None:
+    def expiry(self) -> Expiry | None:
+        """How long the file is to last, where the client says so. Raises BadRequest."""
         if self._anchor is None and self._seconds is None:
             return None
         if self._anchor != "created_at":
@@ -92,7 +95,14 @@ def purpose_of(text: str) -> Purpose:
     )
 
 
-def lasting(purpose: Purpose, expiry: Expiry | None) -> int | None:
+def _purpose_elsewhere(text: str) -> str:
+    if not _PURPOSE.fullmatch(text):
+        message = "A purpose is up to 64 letters, digits, hyphens and underscores."
+        raise BadRequest(message, param="purpose", code="invalid_value")
+    return text
+
+
+def lasting(purpose: str, expiry: Expiry | None) -> int | None:
     """How long a file lasts, in seconds; None for ever. Raises BadRequest."""
     if expiry is None:
         return _BATCH_SECONDS if purpose == "batch" else None

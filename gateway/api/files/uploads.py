@@ -13,6 +13,7 @@ from adapters.wire.errors import BadRequest, TooLarge, Unavailable
 from config.file_storage import FileStorage
 from gateway.api.admin.shapes import read
 from gateway.api.files.doors import give_time, json_answer, opened
+from gateway.api.files.elsewhere import provider_of
 from gateway.api.files.form import Expiry, Purpose, lasting, name_of
 from gateway.api.files.shapes import part_shown, upload_shown
 from gateway.api.multipart import FileBegins, read_form
@@ -76,6 +77,8 @@ class UploadDoors:
     async def create(self, request: _Request) -> Response[bytes]:
         """Begin an upload."""
         async with opened(self._live, request) as (_, settings, caller):
+            if provider_of(self._live, request, settings) is not None:
+                raise BadRequest("Uploads are not sent on: send the file at once, to /v1/files.", code="invalid_header")
             asked = read(await request.body(), NewUpload)
             if asked.bytes > settings.upload_bytes:
                 raise TooLarge(
