@@ -22,6 +22,8 @@ class GatewayProcess:
     """A running `isthmus serve`. Use it as a context: it is told to stop at the end, and must end well."""
 
     def __init__(self, config: Mapping[str, Any], folder: Path, *arguments: str) -> None:
+        self.config = dict(config)
+        """What it was started with."""
         self.config_file = folder / "isthmus.yaml"
         self._log_file = folder / "gateway.log"
         self.write_config(config)

@@ -10,6 +10,7 @@ from tests.scenarios.deployments import answer_of, answering, deployments
 from tests.scenarios.raw import CHUNK, Answer, RawClient, chat
 from tests.scenarios.scrape import Scrape
 from tests.scenarios.test_client_disconnect import until
+from tests.scenarios.test_reload import reload
 from tests.upstream import Case, Gate, Pause, Upstream, event_stream, frame, json_answer
 
 SLOW_DOWN = json_answer({"error": {"message": "Slow down."}}, status=429)
@@ -157,10 +158,24 @@ def test_nobody_waits_longer_than_the_call_has(start_gateway: StartGateway, upst
     inside = send(gateway)
     gate.await_reached()
     answer, seconds = timed(gateway, x_isthmus_timeout="0.5")
-    assert answer.status in (503, 504)
+    assert (answer.status, answer.error["code"]) == (504, "deadline_exceeded")
     assert 0.4 < seconds < 10
     gate.open()
     assert inside.answer().status == 200
+
+
+def test_places_that_are_taken_stay_taken_over_a_reload(start_gateway: StartGateway, upstream: Upstream) -> None:
+    case = upstream.on([gate := Gate(), *json_answer({})])
+    gateway = start_gateway(models=models(case, queue=4))
+    inside = send(gateway)
+    gate.await_reached()
+    changed = {**gateway.config, "models": models(case, timeout=60, queue=4)}
+    gateway.write_config(changed)
+    reload(gateway)
+    waiting = send(gateway)
+    until(lambda: queued(gateway) == 1)
+    gate.open()
+    assert [inside.answer().status, waiting.answer().status] == [200, 200]
 
 
 def test_the_limit_learns_what_a_deployment_takes(start_gateway: StartGateway, upstream: Upstream) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import KEY, NARROW_KEY, StartGateway
 from tests.scenarios.deployments import answering, deployments
 from tests.scenarios.raw import ask, chat
-from tests.upstream import Upstream
+from tests.upstream import Upstream, json_answer
 
 Went: TypeAlias = Callable[..., bool]
 
@@ -97,6 +97,23 @@ def test_by_the_tokens_of_the_prompt(went_elsewhere: Callable[..., Went]) -> Non
     assert not went(messages=[{"role": "user", "content": "word " * 990}])
     assert went(messages=[{"role": "user", "content": "word " * 1_000}])
     assert went(messages=[{"role": "user", "content": "word " * 40_000}])
+
+
+def test_each_model_counts_tokens_in_its_own_way(start_gateway: StartGateway, upstream: Upstream) -> None:
+    """The same Russian text has 1,441 tokens for gpt-4 (cl100k_base) and 722 for gpt-4o (o200k_base)."""
+    text = "съешь же ещё этих мягких французских булок, да выпей чаю. " * 40
+    other = upstream.on(json_answer({}))
+    rules = [{"use": "long", "when": {"tokens_over": 1_100}}]
+    routes = {
+        name: {"deployments": [{"provider": "scripted", "model": name}], "rules": rules} for name in ("gpt-4", "gpt-4o")
+    }
+    long = {"deployments": [{"provider": "scripted", "model": other.name}]}
+    gateway = start_gateway(models={**routes, "long": long})
+    asked = {name: ask(gateway.port, chat(name, messages=[{"role": "user", "content": text}])) for name in routes}
+    assert {name: answer.header("x-isthmus-model") for name, answer in asked.items()} == {
+        "gpt-4": other.name,
+        "gpt-4o": "gpt-4o",
+    }
 
 
 def test_pictures_are_no_tokens_of_text(went_elsewhere: Callable[..., Went]) -> None:
