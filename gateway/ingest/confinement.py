@@ -7,7 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
-from gateway.ingest.contract import Limits
+from gateway.ingest import landlock
+from gateway.ingest.contract import Chunk, Extract, Job, Limits
 
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
@@ -17,6 +18,7 @@ _INHERITED = 4_096
 """Files that the process has open are far fewer: one for each child."""
 _WRITTEN_BYTES = 2**32
 """To one file. Chunks of the longest text that `ingestion.text_bytes` may allow take less."""
+_LIBRARIES = (sys.prefix, sys.base_prefix, "/usr/lib", "/lib", "/lib64", os.devnull, "/dev/urandom")
 _KEPT = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONPATH", "TIKTOKEN_CACHE_DIR", "TMPDIR", "XDG_CACHE_HOME")
 
 
@@ -36,7 +38,7 @@ def enter(gateway: int) -> bool:
 
 
 def enter_child(limits: Limits, pipe: int, parent: int) -> None:
-    """Confine a child to the limits of its job, and to the pipe and the files that it opens itself."""
+    """Confine a child to the limits of its job, and to the pipe."""
     _die_with(parent)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
@@ -50,6 +52,19 @@ def enter_child(limits: Limits, pipe: int, parent: int) -> None:
     if sys.platform == "linux":  # others take a bound on address space and do not keep it
         most = _address_space() + limits.memory_bytes
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def keep_files(job: Job | None) -> None:
+    """Give up every file but those of a job and of the libraries, and with them the network. Raises OSError."""
+    match job:
+        case Extract():
+            read, written = job.source, job.text
+        case Chunk():
+            read, written = job.text, job.chunks
+        case None:
+            return
+    Path(written).touch(mode=0o600)  # making files is given up, too
+    landlock.restrict((read, *_LIBRARIES), (written,))
 
 
 def _address_space() -> int:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from adapters.wire.tokens import split_tokens
-from gateway.ingest import formats
+from gateway.ingest import confinement, formats
 from gateway.ingest.chunking import cut_file
 from gateway.ingest.contract import Chunk, Done, Extract, Extracted, FileRefused, Task
 from gateway.ingest.text import Text
@@ -16,8 +16,9 @@ def warm() -> None:
 
 
 def perform(task: Task) -> Done:
-    """Do a job, and tell how it ended."""
+    """Do a job, and tell how it ended. The process that did it can do no other."""
     try:
+        confinement.keep_files(task.job)
         match task.job:
             case Extract() as job:
                 return Done(extracted=extract(job))
