@@ -16,7 +16,7 @@ MOST = 100_000
 def remaining(port: int) -> int:
     answer = ask(port, chat("m", user="standing"), authorization=f"Bearer {KEY}")
     assert answer.status == 200
-    return int(answer.header("x-ratelimit-remaining-requests"))
+    return int(answer.header("x-ratelimit-remaining-requests") or 0)
 
 
 def is_kept(port: int, content: str) -> bool:
