@@ -64,9 +64,10 @@ class VectorStoreEngine:
         self._inside: Callable[[], Inside] | None = None
         self._embedding: tuple[Inside, Embedder] | None = None
         self._touching: dict[str, asyncio.Task[None]] = {}
+        lease = self._lease
         self.jobs = Jobs(
-            Claims(records, lambda: self.settings().ingestion.lease_seconds),
-            Removals(records, backends, source.blobs, counters),
+            Claims(records, lease),
+            Removals(records, backends, source.blobs, counters, lease),
             self.stores,
             Intake(source, self.stores, backends, self._readers, folder),
             backends,
@@ -173,6 +174,9 @@ class VectorStoreEngine:
         if store.id not in self._touching and now() - store.active >= _TOUCH_EVERY:
             task = self._touching[store.id] = asyncio.create_task(self._touch(store))
             task.add_done_callback(lambda _: self._touching.pop(store.id, None))
+
+    def _lease(self) -> float:
+        return self.settings().ingestion.lease_seconds
 
     async def _touch(self, store: Store) -> None:
         try:

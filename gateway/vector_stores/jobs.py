@@ -149,7 +149,10 @@ class Jobs:
         return False
 
     async def _remove(self) -> bool:
-        return await self._removals.perform()
+        removed = await self._removals.perform()
+        if removed:
+            self._news.set()  # a file that was taken out may wait to be taken in again
+        return removed
 
     async def _take(self) -> bool:
         """Take one file, of the owner whose turn it is; tell whether to look again at once."""

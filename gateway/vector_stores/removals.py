@@ -4,6 +4,7 @@
 
 import logging
 import secrets
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
@@ -18,8 +19,6 @@ from gateway.vector_stores.kept import MICROSECONDS, now
 
 log = logging.getLogger("isthmus.vector_stores")
 
-_LEASE: Final = 60 * MICROSECONDS
-"""What a worker that is killed had in hand is done by another after this long: to do it twice does no harm."""
 _AT_ONCE: Final = 32
 _MOST_SECONDS: Final = 60
 _FREE: Final = (
@@ -49,8 +48,12 @@ class _Removal(Struct, frozen=True):
 class Removals:
     """The work of removing."""
 
-    def __init__(self, records: Records, backends: Backends, blobs: BlobStore, counters: Counters) -> None:
+    def __init__(
+        self, records: Records, backends: Backends, blobs: BlobStore, counters: Counters, lease: Callable[[], float]
+    ) -> None:
         self._records = records
+        self._lease = lease
+        """Seconds after which another worker does what one that was killed had in hand: twice does no harm."""
         self._backends = backends
         self._blobs = blobs
         self._counters = counters
@@ -58,7 +61,7 @@ class Removals:
     async def perform(self) -> bool:
         """Remove some of what is noted; tell whether there may be more. Raises RecordsUnavailable."""
         token, moment = secrets.token_hex(12), now()
-        if not await self._records.execute(_CLAIM, moment, token, moment + _LEASE):
+        if not await self._records.execute(_CLAIM, moment, token, moment + int(self._lease() * MICROSECONDS)):
             return False
         for row in await self._records.fetch(_CLAIMED, token):
             file_id = None if row[2] is None else as_text(row[2])

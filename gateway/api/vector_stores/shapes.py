@@ -145,8 +145,9 @@ def read(body: bytes, kind: type[_B]) -> _B:
         _refuse_nul(decoded, "")
         return msgspec.convert(_with_whole_numbers(decoded), kind)
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        raise BadRequest(f"{reason}.", param=place.strip(".`") or None, code="invalid_value") from None
+        reason, _, place = str(error).partition(" - at `")
+        param = place.removeprefix("key` in `").strip("$.`") or None
+        raise BadRequest(f"{reason}.", param=param, code="invalid_value") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadRequest("The request's body is no JSON.", code="invalid_json") from None
 
