@@ -109,5 +109,7 @@ class CheckType(Struct, frozen=True):
     categories: tuple[str, ...] = CATEGORIES
     """What it can find."""
     judges_images: bool = False
+    sees: Callable[[Any], bool] | None = None
+    """Whether it judges images with these options, where that depends on them."""
     redacts: bool = False
     """Whether its judgements have spans."""

@@ -10,9 +10,14 @@ from config.safety import Check
 
 SHIPPED: dict[str, str] = {
     "bedrock_guardrails": "adapters.safety.bedrock_guardrails",
+    "classifier": "adapters.safety.classifier",
     "code_scanner": "adapters.safety.code_scanner",
+    "injection_rules": "adapters.safety.injection_rules",
+    "llama_guard": "adapters.safety.llama_guard",
+    "openai": "adapters.safety.openai",
     "pii": "adapters.safety.pii",
     "pii_patterns": "adapters.safety.pii_patterns",
+    "prompt_guard": "adapters.safety.prompt_guard",
     "rules": "adapters.safety.rules",
 }
 """The modules whose `CHECK` each is."""

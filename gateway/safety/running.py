@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Sequence
+
+import msgspec
 
 from adapters.safety.contract import Ask, CheckType, CheckUnavailable, Content, Judgement, SafetyCheck
 from adapters.safety.registry import CHECKS, open_check
@@ -43,7 +46,10 @@ class RunningCheck:
     @property
     def sees(self) -> bool:
         """Whether it judges images."""
-        return self.kind is not None and self.kind.judges_images
+        kind = self.kind
+        if kind is None or kind.sees is None:
+            return kind is not None and kind.judges_images
+        return kind.sees(msgspec.convert(self.settings.options, kind.options))
 
     async def start(self) -> None:
         """Load what it needs; a fault is logged, and told by whoever asks it."""
@@ -74,8 +80,9 @@ class RunningCheck:
                 raise self._failed(str(fault), fault.__cause__) from fault.__cause__
             except GatewayError as error:
                 raise self._failed(f"the model it asks: {error.code or error.type}", error) from error
-            except Exception as error:
-                log.exception("the check %s is broken", self.name)
+            except Exception as error:  # noqa: BLE001 - logged without its words: they may be the text
+                where = "".join(traceback.format_tb(error.__traceback__))
+                log.error("the check %s is broken: %s\n%s", self.name, type(error).__name__, where)
                 raise self._failed(type(error).__name__, error) from None
         if len(judgements) != len(contents):
             raise self._failed("it did not judge each of the contents", None)

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from adapters.safety.contract import Ask, CheckType, CheckUnavailable, Content, Judgement
 from adapters.safety.rules.book import Book, shipped
 
-_INLINE: Final = 400
+_INLINE: Final = 300
 """Characters that take well under a millisecond; longer texts are judged in a thread."""
 
 
@@ -26,13 +26,15 @@ class RulesOptions(Struct, frozen=True, forbid_unknown_fields=True):
 class RulesCheck:
     """The check."""
 
+    folder = "data"
+
     def __init__(self, name: str, options: RulesOptions) -> None:
         self._threshold = options.threshold
         self._book: Book | None = None
 
     async def start(self) -> None:
         """Read the rules."""
-        self._book = await asyncio.to_thread(shipped)
+        self._book = await asyncio.to_thread(shipped, self.folder)
 
     async def close(self) -> None:
         """Nothing is held."""

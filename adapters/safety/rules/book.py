@@ -90,16 +90,16 @@ def _vocabulary(rules: Iterable[Rule]) -> set[str]:
     return {word for pattern in patterns for each in pattern.required for word in each}
 
 
-@lru_cache(maxsize=1)
-def shipped() -> Book:
-    """The rules of this package. Raises RuleMistake, naming the file."""
-    folder = files("adapters.safety.rules") / "data"
-    names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".rules"))
+@lru_cache(maxsize=2)
+def shipped(folder: str = "data") -> Book:
+    """The rules in a folder of this package. Raises RuleMistake, naming the file."""
+    place = files("adapters.safety.rules") / folder
+    names = sorted(each.name for each in place.iterdir() if each.name.endswith(".rules"))
     words: dict[str, tuple[str, ...]] = {}
     rules: list[Rule] = []
     for name in sorted(names, key=lambda name: name != _FIRST):
         try:
-            rules += read_rules((folder / name).read_text("utf-8"), words)
+            rules += read_rules((place / name).read_text("utf-8"), words)
         except RuleMistake as mistake:
             raise RuleMistake(f"{name}, {mistake}") from None
     return Book(rules)

@@ -72,9 +72,12 @@ class Spelling:
             if len(part) == 1 and part.isalpha():
                 letters.append(part)
                 continue
-            words += self._spelled(letters)
-            letters = []
-            if part in _ENDS:
+            if letters:
+                words += self._spelled(letters)
+                letters = []
+            if part in self._words and part not in _WHOLE:
+                words.append(part)
+            elif part in _ENDS:
                 if words:
                     yield words
                 words = []
