@@ -131,8 +131,13 @@ class Arrival:
         await self._files.blobs.join(self.key, parts)
 
     async def store(self) -> None:
-        """All bytes are there: make them last. Raises StoreUnavailable."""
+        """All bytes are there: make them last. Raises Unavailable, StoreUnavailable and RecordsUnavailable.
+
+        Nothing would remove bytes whose row is gone, so the row is made to last until they have a file.
+        """
         assert self._writer is not None  # noqa: S101 - nothing is stored after the end
+        if not await self._files.records.renew(self.key):
+            raise _lost()
         await self._writer.commit()
 
     async def publish(self, filename: str, purpose: str, lasts: int | None, most: int | None) -> File:
@@ -153,7 +158,7 @@ class Arrival:
         """Why the bytes could not be kept."""
         if most is not None and await self._files.records.arrives(self.key):
             return Forbidden(f"Your files would be over {most} bytes together: delete some.", code="storage_full")
-        return Unavailable("The file could not be kept. Send it again.", code="files_unavailable", retry_after=1)
+        return _lost()
 
     def kept(self) -> None:
         """What came in belongs to something now."""
@@ -166,10 +171,15 @@ class Arrival:
             return
         await self._writer.abort()
         try:
-            if await self._files.records.drop_blob(self.key, arriving=True):
+            if await self._files.records.drop_blob(self.key):
                 await self._files.remove_blob(self.key)
         except (RecordsUnavailable, StoreUnavailable) as error:
             log.warning("what came of %s is left to the sweep: %s", self.key, reason(error))
+
+
+def _lost() -> Unavailable:
+    """The database was away for so long that this worker was taken for dead."""
+    return Unavailable("The file could not be kept. Send it again.", code="files_unavailable", retry_after=1)
 
 
 def _nowhere(file: File) -> AsyncIterator[bytes]:

@@ -95,11 +95,17 @@ class FileRecords:
         """Whether a blob is still its writer's."""
         return bool(await self._records.fetch("SELECT 1 FROM blobs WHERE key = $1 AND state = 'arriving'", key))
 
-    async def drop_blob(self, key: str, *, arriving: bool = False) -> bool:
-        """Nobody needs a blob any more; or one that never became whole. Whether it was there to be dropped."""
-        states = "('arriving')" if arriving else "('arriving', 'kept')"
-        statement = "UPDATE blobs SET state = 'leaving', due = $1 WHERE key = $2 AND state IN " + states
-        return await self._records.execute(statement, now() + AGAIN, key) == 1
+    async def renew(self, key: str) -> bool:
+        """Give a writer another lease. False where it was taken for dead."""
+        statement = "UPDATE blobs SET due = $1 WHERE key = $2 AND state = 'arriving'"
+        return await self._records.execute(statement, now() + LEASE, key) == 1
+
+    async def drop_blob(self, key: str) -> bool:
+        """Nobody needs what a writer wrote. False where it turns out that something has it: an answer may get lost."""
+        statement = "UPDATE blobs SET state = 'leaving', due = $1 WHERE key = $2 AND state = 'arriving'"
+        if await self._records.execute(statement, now() + AGAIN, key):
+            return True
+        return not await self._records.fetch("SELECT 1 FROM blobs WHERE key = $1 AND state = 'kept'", key)
 
     async def forget_blob(self, key: str) -> None:
         """The store has it no longer."""
