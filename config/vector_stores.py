@@ -62,6 +62,10 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     rewriter: str | None = None
     """A model of this gateway for chat, which `rewrite_query` uses; without one, that field is reported as dropped."""
 
+    def __post_init__(self) -> None:
+        if self.mode == "hybrid" and not (self.embedding_weight or self.text_weight):
+            raise ValueError("one of embedding_weight and text_weight must be over 0, or nothing is looked for")
+
 
 class VectorStores(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """/v1/vector_stores. They need `files` and `state.records`."""

@@ -92,3 +92,10 @@ def test_stores_that_name_no_backend_are_in_the_first_one_or_in_the_one_that_is_
     assert said is not None
     assert [backend_of(each) for each in (embedded, first, said)] == ["embedded", "b", "a"]
     assert list(backends_of(first)) == ["b", "a"]
+
+
+def test_a_search_that_would_look_for_nothing_is_a_mistake() -> None:
+    search = "vector_stores: {embedding: {model: embed}, search: {embedding_weight: 0, text_weight: 0}}"
+    (only,) = refusal(HEAD + STATE + search).mistakes
+    assert only.path == "vector_stores.search"
+    assert "must be over 0" in only.problem
