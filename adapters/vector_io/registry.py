@@ -11,9 +11,12 @@ from config.mistakes import UnusableBackend
 from config.vector_stores import Backend
 
 SHIPPED: dict[str, str] = {
+    "chroma": "adapters.vector_io.chroma",
+    "chroma_server": "adapters.vector_io.chroma_server",
     "faiss": "adapters.vector_io.faiss",
     "milvus": "adapters.vector_io.milvus",
     "pgvector": "adapters.vector_io.pgvector",
+    "qdrant": "adapters.vector_io.qdrant",
     "qdrant_edge": "adapters.vector_io.qdrant_edge",
     "sqlite_vec": "adapters.vector_io.sqlite_vec",
 }
