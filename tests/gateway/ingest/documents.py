@@ -1,5 +1,6 @@
 """Documents of every kind, made here so that what they say is known."""
 
+import copy
 import io
 import zipfile
 from collections.abc import Sequence
@@ -93,6 +94,19 @@ def packed(**entries: bytes) -> bytes:
         archive.writestr("[Content_Types].xml", "<Types/>")
         for name, content in entries.items():
             archive.writestr(name.replace("__", "/") + ".xml", content)
+    return file.getvalue()
+
+
+def a_zip_bomb() -> bytes:
+    """A Word document of 10 kB that unpacks to a gigabyte."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/document.xml", bytes(11_000_000))
+        for number in range(100):  # each of them the same bytes of the archive
+            again = copy.copy(archive.filelist[-1])
+            again.filename = f"word/{number}.xml"
+            archive.filelist.append(again)
     return file.getvalue()
 
 

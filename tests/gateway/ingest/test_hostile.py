@@ -1,12 +1,9 @@
 """Files that mean harm: each fails with a reason, and the next file is read as if nothing had been."""
 
 import asyncio
-import copy
-import io
 import os
 import signal
 import time
-import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -189,15 +186,7 @@ async def test_the_process_is_started_again_after_it_died(broken: Desk) -> None:
 
 
 async def test_a_zip_bomb_is_not_unpacked(desk: Desk) -> None:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("[Content_Types].xml", "<Types/>")
-        archive.writestr("word/document.xml", bytes(11_000_000))
-        for number in range(100):  # each of them the same bytes of the archive
-            again = copy.copy(archive.filelist[-1])
-            again.filename = f"word/{number}.xml"
-            archive.filelist.append(again)
-    refused = await desk.refused(file.getvalue(), "heron.docx")
+    refused = await desk.refused(documents.a_zip_bomb(), "heron.docx")
     assert refused.message == "It would unpack to far more than a document has."
     assert await is_well(desk)
 
