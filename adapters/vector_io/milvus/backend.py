@@ -27,6 +27,7 @@ class Milvus:
         self._lite = None if options.is_remote else Lite(folder / options.uri)
         self._threads = ThreadPoolExecutor(options.connections, f"milvus-{name}")
         self._collections: Collections | None = None
+        self._starts = 0
         self._connecting = Lock()
 
     async def start(self) -> None:
@@ -93,11 +94,11 @@ class Milvus:
         from adapters.vector_io.milvus.collections import Collections
 
         options = self._options
-        uri = self._lite.address() if self._lite else options.uri
         with self._connecting:
-            if self._collections is None:
+            uri, starts = (self._lite.address(), self._lite.starts) if self._lite else (options.uri, 0)
+            if self._collections is None or starts != self._starts:  # a connection waits long before it tries again
                 place = {"uri": uri, "token": options.token or "", "db_name": options.database or ""}
-                self._collections = Collections(options.timeout_seconds, **place)
+                self._collections, self._starts = Collections(options.timeout_seconds, **place), starts
             return self._collections
 
     def _close(self) -> None:

@@ -30,6 +30,8 @@ class Lite:
         self._guard = threading.Lock()
         self._lock: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self.starts = 0
+        """How often it was started here."""
         name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:24]
         # A socket's path has to be short, and the folder's may not be.
         self._sockets = Path(tempfile.gettempdir(), f"isthmus-milvus-{os.getuid()}")
@@ -92,6 +94,7 @@ class Lite:
             self._end(process)
             raise LiteFault(f"Milvus Lite does not start over {self._folder}: another program may have it open")
         self._process = process
+        self.starts += 1
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         if process.stdin is not None:

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from adapters.vector_io.contract import Chunk
+from adapters.vector_io.contract import BackendUnavailable, Chunk, VectorBackend
 from tests.adapters.vector_io.samples import packed
 
+BACK_SECONDS = 30
+"""A database that is back may take this long until it is reached again."""
 WORDS = [f"word{number}" for number in range(200)]
 
 
@@ -53,3 +55,16 @@ async def watched_loop() -> AsyncIterator[list[float]]:
         yield longest
     finally:
         watching.cancel()
+
+
+async def once_it_is_back(backend: VectorBackend, store: str) -> None:
+    """Wait until a backend answers."""
+    deadline = time.monotonic() + BACK_SECONDS
+    while True:
+        try:
+            await backend.count(store)
+        except BackendUnavailable:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
+        else:
+            return

@@ -14,13 +14,13 @@ from adapters.vector_io.milvus import BACKEND, Options
 from adapters.vector_io.milvus.expressions import hashed, sortable
 from adapters.vector_io.words import words
 from tests.adapters.vector_io.openers.milvus_lite import shared
-from tests.adapters.vector_io.plenty import some_chunks, watched_loop
+from tests.adapters.vector_io.plenty import once_it_is_back, some_chunks, watched_loop
 from tests.adapters.vector_io.samples import ids
 
 pytest.importorskip("pymilvus", reason="the extra milvus is not installed")
 pytest.importorskip("milvus_lite", reason="the extra milvus is not installed")
 
-from adapters.vector_io.milvus.collections import _LONGEST, _terms, collection  # noqa: E402 - where it is installed
+from adapters.vector_io.milvus.collections import _LONGEST, _terms, collection
 
 STORE = "vs_of-the-test"
 
@@ -51,12 +51,8 @@ async def test_milvus_lite_is_started_again_after_a_crash_and_ends_with_the_back
     await backend.write(STORE, chunks)
     (process,) = child_over(tmp_path / "store")
     os.kill(process, signal.SIGKILL)
-    for _ in range(2):  # the first call may still be sent to where the process was
-        try:
-            found = await backend.nearest(STORE, chunks[3].vector, 1)
-        except BackendUnavailable:
-            continue
-    assert ids(found) == ["chunk-3"]
+    await once_it_is_back(backend, STORE)
+    assert ids(await backend.nearest(STORE, chunks[3].vector, 1)) == ["chunk-3"]
     assert ids(await backend.matching(STORE, chunks[4].text, 1)) == ["chunk-4"]
     assert await backend.count(STORE) == 30
     await backend.close()
@@ -72,12 +68,8 @@ async def test_of_two_gateways_the_second_takes_over(tmp_path: Path) -> None:
     await first.write(STORE, some_chunks(5))
     assert await second.count(STORE) == 5
     await first.close()
-    for _ in range(2):
-        try:
-            left = await second.count(STORE)
-        except BackendUnavailable:
-            continue
-    assert left == 5
+    await once_it_is_back(second, STORE)
+    assert await second.count(STORE) == 5
     await second.close()
 
 

@@ -1,0 +1,31 @@
+"""Chroma in the gateway's own process, over a folder. Its files bear one process only."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from msgspec import Struct
+
+from adapters.vector_io.contract import BackendType, VectorBackend
+
+
+class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where it keeps its files."""
+
+    folder: str = ""
+    """The gateway's own unless said."""
+
+
+def demand() -> None:
+    """Raise ImportError where Chroma is not installed."""
+    if find_spec("chromadb") is None:
+        raise ImportError("the vector backend chroma needs chromadb: pip install 'isthmus[chroma]'", name="chromadb")
+
+
+def _open(name: str, options: Options, folder: Path) -> VectorBackend:
+    demand()
+    from adapters.vector_io.chroma.backend import Chroma, embedded
+
+    return Chroma(name, embedded(folder / options.folder), threads=4)
+
+
+BACKEND = BackendType("chroma", Options, _open, one_process=True)
