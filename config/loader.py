@@ -20,8 +20,13 @@ from config.spelling import respell
 from config.tree import Mapping, Scalar, as_mapping, is_null, with_entry
 from config.vector_store_rules import check_processes
 
-DEFAULT = "providers: {local: {}}\n"
-"""What is served without a file: local models, to this machine only."""
+DEFAULT = """\
+providers: {local: {}}
+state: {records: {}}
+files: {}
+vector_stores: {}
+"""
+"""What is served without a file, to this machine only: local models, files and vector stores."""
 
 
 def load(
