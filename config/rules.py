@@ -16,6 +16,8 @@ from config.redaction import show_text
 from config.redis_url import parse_redis_url
 from config.report import Report
 from config.route_rules import check_routes
+from config.safety import MODERATION_MODELS
+from config.safety_rules import check_safety, moderation_names
 from config.schema import Config, Server
 from config.telemetry_rules import check_telemetry
 from config.tree import Mapping, Scalar, as_mapping, items_at, names_at, text_at
@@ -42,6 +44,7 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     check_routes(config, tree, report)
     check_caches(config, tree, report)
     check_guardrails(config, tree, report)
+    check_safety(config, tree, report)
     check_telemetry(config.telemetry, report)
     check_vector_stores(config, tree, report)
 
@@ -92,6 +95,9 @@ def _check_keys(tree: Mapping, report: Report) -> None:
 def _check_pattern(pattern: str, tree: Mapping, report: Report, path: tuple[str | int, ...]) -> None:
     """A name in a key's `models` that nothing answers to would lock its holder out without a word."""
     models, providers = names_at(tree, "models"), names_at(tree, "providers")
+    checks = moderation_names(tree)
+    if checks and (pattern in checks or pattern in MODERATION_MODELS):
+        return
     if "*" in pattern or pattern in models or (not models and pattern.partition("/")[0] in providers):
         return
     known = list(models) or [f"{name}/*" for name in providers]

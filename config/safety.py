@@ -7,6 +7,15 @@ from msgspec import Meta, Struct, field
 from config.values import Name, Seconds, Share
 
 
+MODERATION_MODELS = (
+    "omni-moderation-latest",
+    "omni-moderation-2024-09-26",
+    "text-moderation-latest",
+    "text-moderation-stable",
+)
+"""The names that OpenAI has for its own; clients send them, or none, which means the first."""
+
+
 class Check(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Something that judges texts."""
 

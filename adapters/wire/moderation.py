@@ -14,9 +14,8 @@ from msgspec import Raw, Struct
 from adapters.safety.contract import CATEGORIES, Content, Judgement, Part
 from adapters.wire.body import Body, parse
 from adapters.wire.errors import BadRequest
+from config.safety import MODERATION_MODELS
 
-MODELS = ("omni-moderation-latest", "omni-moderation-2024-09-26", "text-moderation-latest", "text-moderation-stable")
-"""The names that OpenAI has for its own; clients send them, or none, which means the first."""
 INPUTS_MAX = 1_024
 CHARACTERS_MAX = 1_048_576
 """Of all texts of one request that a check is given."""
@@ -42,7 +41,7 @@ _texts = msgspec.json.Decoder(list[str])
 _parts = msgspec.json.Decoder(_Parts)
 _text = msgspec.json.Decoder(str)
 
-parse_moderation = partial(parse, default_model=Raw(msgspec.json.encode(MODELS[0])))
+parse_moderation = partial(parse, default_model=Raw(msgspec.json.encode(MODERATION_MODELS[0])))
 """A moderation request, whose model may be left out. Raises BadRequest."""
 
 

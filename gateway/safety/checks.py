@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from adapters.safety.contract import Ask, CheckUnavailable
 from adapters.wire.body import parse
-from adapters.wire.moderation import MODELS, parse_moderation
-from config.safety import Check, Safety
+from adapters.wire.moderation import parse_moderation
+from config.safety import MODERATION_MODELS, Check, Safety
 from config.schema import Operation
 from gateway.auth import Caller
 from gateway.inside import Inside
@@ -46,7 +46,7 @@ class Checks:
 
     def by_model(self) -> Mapping[str, RunningCheck]:
         """Those that moderations may name as their model, OpenAI's names included."""
-        usual = dict.fromkeys(MODELS, self._running[self._moderation]) if self._running else {}
+        usual = dict.fromkeys(MODERATION_MODELS, self._running[self._moderation]) if self._running else {}
         return usual | self._running
 
     def ask_for(self, caller: Caller) -> Ask:

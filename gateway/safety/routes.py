@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from adapters.wire.errors import UnknownModel
-from adapters.wire.moderation import MODELS
 from config.routing import Model
+from config.safety import MODERATION_MODELS
 from gateway.route import Route
 from gateway.safety.running import RunningCheck
 
@@ -20,7 +20,7 @@ class CheckRoutes:
     def __init__(self, checks: Mapping[str, RunningCheck], models: Collection[str]) -> None:
         own = {check.name: Route(check.name, Model(deployments=[]), (), ()) for check in checks.values()}
         self._routes = {name: own[check.name] for name, check in checks.items() if name not in models}
-        self._nobodys = frozenset(MODELS).difference(models, self._routes)
+        self._nobodys = frozenset(MODERATION_MODELS).difference(models, self._routes)
 
     def find(self, name: str) -> Route | None:
         """The route of a check; None where the name may be a model's.

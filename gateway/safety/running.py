@@ -31,7 +31,7 @@ class RunningCheck:
         self._counters = counters
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._check: SafetyCheck | None = None
-        self._started = False
+        self._loading: asyncio.Task[None] | None = None
         self.kind: CheckType | None = None
         """What it is; None where it can't be used."""
         try:
@@ -52,10 +52,14 @@ class RunningCheck:
         return kind.sees(msgspec.convert(self.settings.options, kind.options))
 
     async def start(self) -> None:
-        """Load what it needs; a fault is logged, and told by whoever asks it."""
-        if self._check is None or self._started:
+        """Load what it needs, once; a fault is logged, and told by whoever asks it."""
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load())
+        await asyncio.shield(self._loading)
+
+    async def _load(self) -> None:
+        if self._check is None:
             return
-        self._started = True
         try:
             await self._check.start()
         except CheckUnavailable as fault:
@@ -73,6 +77,7 @@ class RunningCheck:
         """One judgement for each content. Raises CheckUnavailable, caused by the GatewayError of a model it asked."""
         if self._check is None:
             raise CheckUnavailable(self.fault)
+        await self.start()  # after a reload, calls may come before it is loaded
         async with self._places:
             try:
                 judgements = await self._check.judge(contents, ask)

@@ -27,7 +27,7 @@ ANSWER = {
             "flagged": True,
             "categories": dict.fromkeys(CATEGORIES, False) | {"violence": True},
             "category_scores": dict.fromkeys(CATEGORIES, 0.001) | {"violence": 0.97},
-            "category_applied_input_types": dict.fromkeys(CATEGORIES, ["text"]) | {"violence": ["text", "image"]},
+            "category_applied_input_types": {name: ["text"] for name in CATEGORIES} | {"violence": ["text", "image"]},
         }
     ],
     "unknown": {"kept": 1.0},
@@ -41,9 +41,7 @@ def moderator(upstream: Upstream) -> Case:
 
 
 @pytest.fixture(scope="module")
-def gateway(
-    upstream: Upstream, moderator: Case, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[GatewayProcess]:
+def gateway(upstream: Upstream, moderator: Case, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """A gateway with the rules for whoever names no model, and a provider's moderation as `theirs`."""
     folder = tmp_path_factory.mktemp("moderations")
     config = {

@@ -25,7 +25,7 @@ class LlamaGuardOptions(Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     model: str
     """The chat model of this gateway that is Llama Guard."""
-    version: Literal[3, 4] = 3
+    version: Annotated[int, Meta(ge=3, le=4)] = 3
     """Version 4 sees images."""
     prompt: Literal["template", "written"] = "template"
     """Who writes its prompt: the server with the model's chat template, or the gateway."""
