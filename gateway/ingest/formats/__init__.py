@@ -52,7 +52,7 @@ def find(source: Path, name: str) -> Format:
     with source.open("rb") as file:
         head = file.read(_HEAD)
     suffix = Path(name).suffix.lower()
-    if not head.strip():
+    if not head:
         raise FileRefused("invalid_file", "It is empty.")
     if head.lstrip().startswith(b"%PDF-") or (suffix == ".pdf" and b"%PDF-" in head[:1024]):
         return _PDF

@@ -5,8 +5,7 @@ from typing import Any
 
 from lxml import etree
 
-from gateway.ingest.contract import FileRefused
-from gateway.ingest.formats.plain import decoded, encodings
+from gateway.ingest.formats.plain import decodings
 from gateway.ingest.text import Text
 
 _HIDDEN = frozenset({"script", "style", "template", "noscript", "svg", "math", "iframe", "object", "select"})
@@ -28,17 +27,16 @@ def warm() -> None:
 
 def read(source: Path, text: Text) -> None:
     """Write what a page says. Raises FileRefused on bytes that are no text."""
-    for encoding in encodings(source):
+    for decoded in decodings(source):
+        parser = etree.HTMLParser(target=Page(text), encoding="utf-8", huge_tree=True, recover=True)
         try:
-            parser = etree.HTMLParser(target=Page(text), encoding="utf-8", huge_tree=True, recover=True)
-            for part in decoded(source, encoding):
-                parser.feed(part.encode())
+            for part in decoded:
+                parser.feed(part.encode("utf-8", "replace"))
             parser.close()
         except UnicodeDecodeError:
             text.begin_again()
         else:
             return
-    raise FileRefused("unsupported_file", "It is neither text nor a document of a kind that is read.")
 
 
 class Page:

@@ -102,6 +102,28 @@ async def test_a_page_in_another_encoding_is_read(desk: Desk) -> None:
     assert "Это проверка кодировки" in await desk.text(page.encode("cp1251"), "index.html")
 
 
+async def test_a_page_is_believed_that_says_what_it_is_written_in(desk: Desk) -> None:
+    page = "<html><head><meta charset='shift_jis'></head><body><p>サギは水の中に立つ。</p></body></html>"
+    assert "サギは水の中に立つ。" in await desk.text(page.encode("shift_jis"), "index.html")
+    page = page.replace("shift_jis", "no-such-thing")
+    assert "サギは水の中に立つ。" in await desk.text(page.encode(), "index.html")
+
+
+async def test_a_byte_that_is_wrong_costs_no_more_than_itself(desk: Desk) -> None:
+    lines = "The heron, le héron, waits in the water.\n" * 5_000
+    text = await desk.text(lines.encode() + b"\xff\n" + lines.encode(), "log.txt")
+    assert text == f"{lines}\ufffd\n{lines}"
+
+
+async def test_a_letter_late_in_a_text_tells_what_it_is_written_in(desk: Desk) -> None:
+    lines = "name;number\n" * 10_000 + "Müller;1\nSchäfer;2\nGrößing;3\n" * 20
+    assert await desk.text(lines.encode("latin-1"), "rows.csv") == lines
+
+
+async def test_white_space_before_a_text_does_no_harm(desk: Desk) -> None:
+    assert (await desk.text(b" " * 10_000 + b"heron", "late.txt")).strip() == "heron"
+
+
 async def test_text_has_line_feeds_alone_and_no_characters_that_databases_refuse(desk: Desk) -> None:
     written = "one and two\r\n" * 20 + "three\x00\x07 four\ufeff\rfive\n"
     wanted = "one and two\n" * 20 + "three four\nfive\n"
