@@ -28,6 +28,7 @@ _LONGEST = (
 """Files that take a minute each: begun first, so that no process is left alone with one of them at the end."""
 
 pytest_plugins = (
+    "tests.conformance.watching",
     "tests.services.file_shelf",
     "tests.services.issuer",
     "tests.services.postgres",
