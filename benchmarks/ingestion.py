@@ -71,7 +71,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, Upstream() as upstream, _gateway(upstream, Path(name)) as gateway:
         client = httpx.Client(base_url=gateway.base_url, timeout=600)
         files = [_uploaded(client, text) for text in texts]
-        _embed(gateway.base_url, pieces[:2])
+        _embed(gateway.base_url, pieces[:2])  # both have started what they need
+        _take_in(client, files[:2])
         ways: dict[str, Callable[[], None]] = {
             "nothing": lambda: time.sleep(2),
             "the model asked directly": lambda: _embed(gateway.base_url, pieces),

@@ -29,7 +29,7 @@ _task = msgspec.msgpack.Decoder(Task).decode
 
 
 class Child:
-    """A job under way."""
+    """A job under way. Raises OSError where no process can be started."""
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -38,10 +38,15 @@ class Child:
         self._overran = False
         self.pipe, write = os.pipe()
         parent = os.getpid()
-        self._pid = os.fork()
-        if self._pid == 0:
-            _work(task, write, parent)
-        os.close(write)
+        try:
+            self._pid = os.fork()
+            if self._pid == 0:
+                _work(task, write, parent)
+        except OSError:
+            os.close(self.pipe)
+            raise
+        finally:
+            os.close(write)
 
     def stop(self) -> None:
         """End it; nobody waits for it."""
