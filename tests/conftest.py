@@ -99,6 +99,13 @@ def local_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayP
     """A gateway in front of the local models, as `make serve` starts it."""
     if missing := missing_for_local_models():
         pytest.skip(f"local models need {' and '.join(missing)} (make serve installs them)")
-    config = {"server": {"port": 0}, "providers": {"local": {}}}
+    config = {
+        "server": {"port": 0},
+        "providers": {"local": {}},
+        "state": {"records": {"folder": str(tmp_path_factory.mktemp("state"))}},
+        "files": {},
+        "vector_stores": {},
+        "safety": {"checks": {"rules": {"type": "rules"}}},
+    }
     with GatewayProcess(config, tmp_path_factory.mktemp("local")) as running:
         yield running

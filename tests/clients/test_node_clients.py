@@ -11,6 +11,14 @@ from tests.clients.node_packages import FOLDER, node
 
 @pytest.mark.parametrize("file", ["openai.test.mjs", "ai.test.mjs"])
 def test_node_client(service: Service, file: str) -> None:
+    run(service, file)
+
+
+def test_files_and_vector_stores(local: Service) -> None:
+    run(local, "stores.test.mjs")
+
+
+def run(service: Service, file: str) -> None:
     environment = os.environ | {
         "ISTHMUS_BASE_URL": service.base_url,
         "ISTHMUS_KEY": service.api_key,
@@ -18,7 +26,7 @@ def test_node_client(service: Service, file: str) -> None:
         "EMBEDDING_MODEL": service.embedding_model,
         "AI_SDK_LOG_WARNINGS": "false",
     }
-    run = subprocess.run(
+    done = subprocess.run(
         [node(), "--test", file], cwd=FOLDER, env=environment, capture_output=True, text=True, timeout=120
     )
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
