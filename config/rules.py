@@ -6,6 +6,7 @@ Where a list may have lost items with mistakes of their own, the tree is read in
 from config.access_rules import check_access, digest_of, key_problem
 from config.cache_rules import check_caches
 from config.check import plain
+from config.file_rules import check_files
 from config.files import check_authorities, check_tls
 from config.guardrail_rules import check_guardrails
 from config.http_syntax import is_host, is_loopback
@@ -46,6 +47,7 @@ def check_rules(config: Config, tree: Mapping, report: Report) -> None:
     check_guardrails(config, tree, report)
     check_safety(config, tree, report)
     check_telemetry(config.telemetry, report)
+    check_files(config, tree, report)
     check_vector_stores(config, tree, report)
 
 

@@ -113,9 +113,15 @@ def test_a_file_expires_when_it_was_told_to(client: openai.OpenAI) -> None:
     assert client.files.create(file=("a.txt", b"abc"), purpose="vision").expires_at is None
 
 
+@pytest.mark.parametrize("purpose", ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"])
+def test_a_file_has_any_purpose_that_openai_knows(file_gateway: GatewayProcess, purpose: str) -> None:
+    body = part("purpose", purpose.encode()) + FILE + END
+    assert post(file_gateway, iter([body])).json()["purpose"] == purpose
+
+
 def test_pages_go_through_all_files_in_either_order(other: openai.OpenAI) -> None:
-    made = [other.files.create(file=("a.txt", b"abc"), purpose="evals").id for _ in range(5)]
-    assert [file.id for file in other.files.list(limit=2, order="asc", purpose="evals")] == made
+    made = [other.files.create(file=("a.txt", b"abc"), purpose="vision").id for _ in range(5)]
+    assert [file.id for file in other.files.list(limit=2, order="asc", purpose="vision")] == made
     page = other.files.list(limit=2, after=made[-1])
     assert ([file.id for file in page.data], page.has_more) == (made[2:4][::-1], True)
     raw = other.files.with_raw_response.list(limit=2, order="asc").http_response.json()
