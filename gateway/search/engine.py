@@ -152,6 +152,8 @@ async def _answered(search: Awaitable[list[Hit]]) -> list[Hit]:
 
 async def _together(*work: Coroutine[Any, Any, _T]) -> list[_T]:
     """Do it all at once; where one part fails, so does the whole, and nothing of it goes on."""
+    if len(work) == 1:
+        return [await work[0]]
     tasks = [asyncio.create_task(each) for each in work]
     try:
         return await asyncio.gather(*tasks)

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from adapters.vector_io.contract import Hit
 
-K: Final = 60
-"""How little the first places stand out: the paper's."""
+K: Final = 20
+"""How little the first places stand out; the paper has 60, see docs/decisions/0019-fusion-in-the-gateway.md."""
 
 
 class Scored(Struct, frozen=True):

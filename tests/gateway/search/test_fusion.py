@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.vector_io.contract import Hit
-from gateway.search.fusion import Ranking, Scored, best_of, by_meaning, by_words, fuse
+from gateway.search.fusion import K, Ranking, Scored, best_of, by_meaning, by_words, fuse
 
 
 def hits(names: str, *scores: float) -> list[Hit]:
@@ -22,7 +22,7 @@ def test_what_both_find_is_before_what_one_finds_first() -> None:
 
 def test_a_score_says_how_near_to_first_everywhere_a_chunk_is() -> None:
     found = {scored.hit.id: scored.score for scored in fuse([Ranking(1, hits("ab")), Ranking(1, hits("ac"))])}
-    assert found == {"a": 1, "b": pytest.approx(61 / 62 / 2), "c": pytest.approx(61 / 62 / 2)}
+    assert found == {"a": 1, "b": pytest.approx((K + 1) / (K + 2) / 2), "c": pytest.approx((K + 1) / (K + 2) / 2)}
 
 
 def test_weights_count() -> None:

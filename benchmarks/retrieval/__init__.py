@@ -1,0 +1,1 @@
+"""How well searches find: numpy's own documentation, and questions whose answers are known."""
