@@ -25,8 +25,9 @@ providers: {local: {}}
 state: {records: {}}
 files: {}
 vector_stores: {}
+safety: {checks: {rules: {type: rules}}}
 """
-"""What is served without a file, to this machine only: local models, files and vector stores."""
+"""What is served without a file, to this machine only: local models, files, vector stores and moderations."""
 
 
 def load(

@@ -28,6 +28,7 @@ models:
 def test_without_a_file_local_models_files_and_vector_stores_are_served_to_this_machine() -> None:
     config = load(None, option_types=OPTION_TYPES, environ={})
     assert None not in (config.state.records, config.files, config.vector_stores)
+    assert [check.type for check in config.safety.checks.values()] == ["rules"]
     assert list(config.providers) == ["local"]
     assert config.providers["local"].dialect == "local"
     assert config.server.host == "127.0.0.1"
