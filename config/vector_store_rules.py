@@ -20,7 +20,7 @@ def check_vector_stores(config: Config, tree: Mapping, report: Report) -> None:
         report.add(_PATH, "there are no files to take in", allowed="the section files beside it")
     if config.state.records is None:
         report.add(_PATH, "there is no database to keep them in", allowed="state.records beside it")
-    backends = list(backends_of(settings))
+    backends = [*backends_of(settings), *settings.providers]
     if settings.backend is not None and settings.backend not in backends:
         close = nearest(settings.backend, backends)
         report.add((*_PATH, "backend"), "there is no such backend", allowed=", ".join(backends), nearest=close)

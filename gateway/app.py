@@ -27,10 +27,7 @@ from gateway.api.metrics import metrics_door
 from gateway.api.models import model_doors
 from gateway.api.openapi import openapi_door
 from gateway.api.request_id import add_request_id
-from gateway.api.vector_stores.batches import batch_doors
-from gateway.api.vector_stores.files import store_file_doors
-from gateway.api.vector_stores.search import search_door
-from gateway.api.vector_stores.stores import store_doors
+from gateway.api.vector_stores.doors import vector_store_doors
 from gateway.observe.snapshots import Snapshots
 from gateway.onion import Live
 
@@ -74,10 +71,7 @@ class App:
                 *usage_doors(live),
                 *file_doors(live),
                 *upload_doors(live),
-                *store_doors(live),
-                *store_file_doors(live),
-                *batch_doors(live),
-                search_door(live),
+                vector_store_doors(live),
             ],
             exception_handlers={
                 GatewayError: answer_gateway_error,

@@ -59,7 +59,8 @@ class VectorStoreEngine:
         self.settings: Callable[[], VectorStores] = lambda: settings
         """Those of the moment."""
         self._records = records
-        self._source = source
+        self.source = source
+        """The files of all owners."""
         self._readers = Readers(settings.ingestion)
         self._inside: Callable[[], Inside] | None = None
         self._embedding: tuple[Inside, Embedder] | None = None
@@ -186,7 +187,7 @@ class VectorStoreEngine:
 
     async def _content(self, key: str) -> AsyncIterator[bytes]:
         try:
-            async for data in self._source.blobs.read(key):
+            async for data in self.source.blobs.read(key):
                 yield data
         except BlobMissing:
             return
@@ -195,7 +196,7 @@ class VectorStoreEngine:
         """Raise NotFound for a file that the caller does not have."""
         for start in range(0, len(wanted), _LOOKS):
             some = wanted[start : start + _LOOKS]
-            await asyncio.gather(*(self._source.get(caller.owner, each.file_id) for each in some))
+            await asyncio.gather(*(self.source.get(caller.owner, each.file_id) for each in some))
 
     async def _deleted(self, owner: str, file_id: str) -> None:
         """A file was deleted: no store has it any more."""

@@ -63,6 +63,10 @@ class Store(Struct, frozen=True, kw_only=True):
     expired: bool
     counts: Counts = Counts()
     usage_bytes: int = 0
+    provider: str | None = None
+    """Where it lives, if not here."""
+    provider_id: str | None = None
+    """What it is called there."""
 
     @property
     def expires(self) -> int | None:
@@ -137,7 +141,8 @@ FILE_COLUMNS: Final = (
     "usage_bytes, created"
 )
 STORE_COLUMNS: Final = (
-    "id, owner, name, description, metadata, backend, model, dimensions, days, created, active, expired"
+    "id, owner, name, description, metadata, backend, model, dimensions, days, created, active, "
+    "expired, provider, provider_id"
 )
 
 
@@ -159,6 +164,8 @@ def store_of(row: Row) -> Store:
         created=as_int(row[9]),
         active=as_int(row[10]),
         expired=bool(row[11]),
+        provider=None if row[12] is None else as_text(row[12]),
+        provider_id=None if row[13] is None else as_text(row[13]),
     )
 
 

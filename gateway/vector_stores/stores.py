@@ -15,9 +15,10 @@ from gateway.vector_stores.leaving import emptying
 from gateway.vector_stores.pages import Asked, Page, Place, clause, page
 
 _ADD: Final = (
-    "INSERT INTO vector_stores (id, owner, name, description, metadata, backend, model, days, created, "
-    "active, expired) SELECT $1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), CAST($9 AS BIGINT), "
-    "CAST($9 AS BIGINT), 0 WHERE (SELECT COUNT(*) FROM vector_stores WHERE owner = $2 AND expired = 0) < $10"
+    "INSERT INTO vector_stores (id, owner, name, description, metadata, backend, model, days, created, active, "
+    "expired, provider, provider_id) SELECT $1, $2, $3, $4, $5, $6, $7, CAST($8 AS BIGINT), CAST($9 AS BIGINT), "
+    "CAST($9 AS BIGINT), 0, $11, $12 "
+    "WHERE (SELECT COUNT(*) FROM vector_stores WHERE owner = $2 AND expired = 0) < $10"
 )
 _ONE: Final = f"SELECT {STORE_COLUMNS} FROM vector_stores WHERE owner = $1 AND id = $2"
 _PAGE: Final = f"SELECT {STORE_COLUMNS} FROM vector_stores WHERE owner = $1"
@@ -57,7 +58,17 @@ class Stores:
             said.days,
             store.created,
             most,
+            store.provider,
+            store.provider_id,
         )
+
+    async def keep(self, store: Store, most: int) -> bool:
+        """Note a store that lives elsewhere, if its owner has fewer than so many. Raises Conflict."""
+        return (await self._records.transact(self.adding(store, most)))[0] == 1
+
+    async def forget(self, store: Store) -> None:
+        """A store that lives elsewhere is gone there."""
+        await self._records.execute(_DELETE, store.id, store.owner)
 
     async def get(self, owner: str, id: str) -> Store:
         """One, expired or not. Raises NotFound."""

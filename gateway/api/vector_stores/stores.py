@@ -1,15 +1,20 @@
 """/v1/vector_stores: stores are made, listed, shown, changed and removed."""
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any
 
+import msgspec
 from litestar import route
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
 from litestar.response import Response
 
+from adapters.wire.errors import NotFound
+from gateway.api.vector_stores.elsewhere import elsewhere_of, provider_for, shown_elsewhere
 from gateway.api.vector_stores.opened import AnyRequest, answer, asked_of, is_id, listing, opened
 from gateway.api.vector_stores.shapes import NewStore, StoreChange, read
 from gateway.api.vector_stores.shown import list_shown, store_shown
+from gateway.auth import Caller
 from gateway.onion import Live
 from gateway.vector_stores.engine import VectorStoreEngine
 from gateway.vector_stores.faults import expired, no_store
@@ -50,7 +55,12 @@ class StoreDoors:
     async def create(self, request: AnyRequest) -> Response[bytes]:
         """Make a store."""
         async with opened(self._live, request) as (engine, caller):
-            asked = read(await request.body(), NewStore)
+            body = await request.body()
+            asked = read(body, NewStore)
+            settings = engine.settings()
+            if (provider := provider_for(settings, asked.metadata or {})) is not None:
+                elsewhere = elsewhere_of(self._live, engine, caller, provider)
+                return answer(await elsewhere.create(msgspec.json.decode(body or b"{}"), settings.stores_of_owner))
             return answer(store_shown(await engine.create(caller, asked.settings(), asked.wanted())))
 
     async def page(self, request: AnyRequest) -> Response[bytes]:
@@ -58,7 +68,8 @@ class StoreDoors:
         async with opened(self._live, request) as (engine, caller):
             asked = await asked_of(listing(request), lambda store: engine.stores.place(caller.owner, store), no_store)
             found = await engine.stores.page(caller.owner, asked)
-            return answer(list_shown([store_shown(store) for store in found.items], more=found.has_more))
+            shown = await asyncio.gather(*(self._shown(engine, caller, store) for store in found.items))
+            return answer(list_shown([each for each in shown if each is not None], more=found.has_more))
 
     async def retrieve(self, request: AnyRequest, id: str) -> Response[bytes]:
         """One store."""
@@ -81,6 +92,16 @@ class StoreDoors:
                 raise no_store(id)
             await engine.delete(caller.owner, id)
             return answer({"id": id, "object": "vector_store.deleted", "deleted": True})
+
+    async def _shown(self, engine: VectorStoreEngine, caller: Caller, store: Store) -> dict[str, Any] | None:
+        """A store of a list; None for one that is gone where it lived."""
+        if store.provider is None:
+            return store_shown(store)
+        try:
+            told: dict[str, Any] = await shown_elsewhere(self._live, engine, caller, store)
+        except NotFound:
+            return None
+        return told
 
 
 async def found_store(engine: VectorStoreEngine, owner: str, id: str) -> Store:

@@ -1,4 +1,4 @@
--- Vector stores. What is kept of an expired one is this row alone.
+-- Vector stores. What is kept of an expired one, or of one that lives with a provider, is this row alone.
 CREATE TABLE vector_stores (
     id TEXT PRIMARY KEY,
     owner TEXT NOT NULL,
@@ -11,7 +11,9 @@ CREATE TABLE vector_stores (
     days BIGINT,
     created BIGINT NOT NULL,
     active BIGINT NOT NULL,
-    expired BIGINT NOT NULL
+    expired BIGINT NOT NULL,
+    provider TEXT,
+    provider_id TEXT
 );
 CREATE INDEX vector_stores_by_owner ON vector_stores (owner, created, id);
 -- Files in them. A file that is taken in again has a new id; one with something to be done is due, and one that a
