@@ -14,13 +14,18 @@ from tests.adapters.safety.asked import Models, judge
 
 async def test_it_scores_offensive_language_and_keeps_what_the_rules_say() -> None:
     pytest.importorskip("profanity_check", reason="the extra classifier is not installed")
-    harmless, insult, threat = await judge(
-        "classifier", ["The bakery opens at eight.", "you are a damn idiot", "I will kill you tomorrow."]
-    )
+    texts = [
+        "The bakery opens at eight.",
+        "you are a damn idiot",
+        "I will kill you tomorrow.",
+        "what a damn shitty day",
+    ]
+    harmless, insult, threat, curse = await judge("classifier", texts)
     assert not harmless.flagged
     assert harmless.scores["profanity"] < 0.5
     assert {"profanity", "harassment"} <= insult.found
     assert "harassment/threatening" in threat.found
+    assert curse.found == {"profanity"}
 
 
 async def test_without_its_library_it_says_which_extra_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

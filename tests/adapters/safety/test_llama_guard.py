@@ -115,3 +115,24 @@ async def test_many_texts_are_asked_about_a_few_at_a_time_and_answered_in_order(
     judged = await judge("llama_guard", [str(number) for number in range(40)], models, model="guard")
     assert [place for place, each in enumerate(judged) if each.flagged] == [7]
     assert models.most_at_once <= AT_ONCE
+
+
+async def test_an_image_alone_is_shown_and_may_be_safe() -> None:
+    models = says("safe")
+    (judgement,) = await judge("llama_guard", [Content((), (PICTURE,))], models, model="guard", version=4)
+    assert models.asked[0]["messages"][0]["content"] == [{"type": "image_url", "image_url": {"url": PICTURE}}]
+    assert not judgement.flagged
+    assert judgement.applied["violence"] == ("image",)
+
+
+async def test_an_answer_whose_question_nobody_knows_stands_alone() -> None:
+    models = says("safe")
+    answer = Content(("So.",), role="assistant")
+    await judge("llama_guard", [answer], models, model="guard", prompt="written")
+    assert "<BEGIN CONVERSATION>\n\nAgent: So.\n\n<END" in models.asked[0]["messages"][0]["content"]
+
+
+@pytest.mark.parametrize("answer", [[], {"choices": []}, {"choices": [{"message": 1}]}])
+async def test_what_is_no_chat_completion_is_no_judgement(answer: Any) -> None:
+    with pytest.raises(CheckUnavailable):
+        await judge("llama_guard", ["…"], Models(lambda asked: answer), model="guard")

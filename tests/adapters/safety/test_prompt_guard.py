@@ -145,3 +145,18 @@ async def test_a_long_text_is_read_in_pieces_and_the_worst_counts() -> None:
 async def test_the_rules_know_the_usual_words(text: str, found: bool) -> None:
     (judgement,) = await judge("injection_rules", [text])
     assert judgement.flagged is found
+
+
+async def test_a_text_of_too_many_pieces_is_no_judgement_and_an_empty_one_is_harmless() -> None:
+    models = Models(lambda asked: chat("0.9"))
+    with pytest.raises(CheckUnavailable, match="too long"):
+        await judge("prompt_guard", ["word " * 60_000], models, model="guard")
+    (judgement,) = await judge("prompt_guard", [""], models, model="guard")
+    assert not judgement.flagged
+    assert models.asked == []
+
+
+async def test_an_endpoint_is_asked_over_tls_where_its_url_says_so(endpoint: _Endpoint) -> None:
+    with pytest.raises(CheckUnavailable, match="SSLError"):
+        await judge("prompt_guard", [ATTACK], endpoint=endpoint.url.replace("http:", "https:"))
+    assert endpoint.asked == []

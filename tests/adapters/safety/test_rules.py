@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.safety.contract import CATEGORIES
+from adapters.safety.contract import CATEGORIES, CheckUnavailable, Content
+from adapters.safety.rules import RulesCheck, RulesOptions, book
 from adapters.safety.rules.book import Book, shipped
-from adapters.safety.rules.language import RuleMistake, inflect, read_rules
+from adapters.safety.rules.language import Rule, RuleMistake, inflect, read_rules
 from adapters.safety.rules.spelling import SENTENCE_WORDS, Spelling
 from benchmarks.moderation.__main__ import judge as judge_all
 from benchmarks.moderation.score import ANY, scores_of
 from benchmarks.moderation.texts import read_texts
-from tests.adapters.safety.asked import judge
+from tests.adapters.safety.asked import Models, judge
 
 THREAT = "I will kill you"
 BOOK = shipped()
@@ -89,6 +90,25 @@ async def test_the_threshold_decides_what_counts() -> None:
     assert strict.scores["violence"] > 0.5
 
 
+async def test_rules_that_are_not_read_judge_nothing() -> None:
+    with pytest.raises(CheckUnavailable):
+        await RulesCheck("rules", RulesOptions()).judge([Content((THREAT,))], Models().ask)
+
+
+def test_a_file_that_can_not_be_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(text: str, words: object) -> list[Rule]:
+        raise RuleMistake("line 1: wrong")
+
+    monkeypatch.setattr(book, "read_rules", refuse)
+    with pytest.raises(RuleMistake, match=r"injection\.rules, line 1: wrong"):
+        shipped.__wrapped__("injection")
+
+
+@pytest.mark.parametrize("word", ["aaaab", "zzzz1", "b***d", "ж"])
+def test_what_is_no_word_of_the_rules_stays_as_it_is(word: str) -> None:
+    assert Spelling(["word"]).word(word) == [word]
+
+
 @pytest.mark.parametrize(
     ("word", "forms"),
     [
@@ -116,10 +136,10 @@ def test_a_pattern_means_what_its_language_says() -> None:
     [= shop]
     in the shop
     """
-    book = Book(read_rules(text, {}))
-    assert book.scores("I eat an apple.") == {"hate": 0.7, "sexual": 0.2}
-    assert book.scores("we really eating one big passion fruit")
-    assert book.scores("the seller")
+    read = Book(read_rules(text, {}))
+    assert read.scores("I eat an apple.") == {"hate": 0.7, "sexual": 0.2}
+    assert read.scores("we really eating one big passion fruit")
+    assert read.scores("the seller")
     for text in (
         "I eat one two three four apples",
         "I eat an apple today",
@@ -127,7 +147,7 @@ def test_a_pattern_means_what_its_language_says() -> None:
         "apple eat I",
         "We are in the shop. I eat an apple.",
     ):
-        assert book.scores(text) == {}, text
+        assert read.scores(text) == {}, text
 
 
 @pytest.mark.parametrize("line", ["(a|b)?", "[hate]", "[hate much]", "UNKNOWN word", "@ X", "! (a)?"])
