@@ -35,7 +35,7 @@ def cut(text: str, at: Sequence[int]) -> list[str]:
     return [text[start:end] for start, end in itertools.pairwise(places)]
 
 
-def judge(windows: Windows, action: str) -> None:
+def judge(windows: Windows, action: str, form: re.Pattern[str] = SECRET, seen: list[str] | None = None) -> None:
     """Look for secrets, as a check does."""
     together = windows.round()
     blocked = {}
@@ -43,29 +43,38 @@ def judge(windows: Windows, action: str) -> None:
         shown = judged.content().texts
         spans = tuple(
             Span(place, found.start(), found.end(), "X") for place, text in enumerate(shown)
-            for found in SECRET.finditer(text)
+            for found in form.finditer(text)
         )  # fmt: skip
+        if seen is not None:
+            seen += [shown[span.text][span.start : span.end] for span in spans]
         if spans and action == "block":
             blocked[index] = Found("block", ("secret",))
-        elif spans:
+        elif spans and action == "redact":
             judged.mark(Found("redact", ("secret",), spans))
     together.settle(blocked)
 
 
-def run(windows: Windows, parts: Sequence[bytes], early: Sequence[bool], action: str) -> tuple[bytes, bool]:
+def run(
+    windows: Windows,
+    parts: Sequence[bytes],
+    early: Sequence[bool],
+    action: str,
+    form: re.Pattern[str] = SECRET,
+    seen: list[str] | None = None,
+) -> tuple[bytes, bool]:
     """Send parts through; where `early` says so, what is there is judged before its window is full."""
     out = []
     for number, part in enumerate(parts):
         windows.feed(part)
         if windows.is_full or (early and early[number % len(early)] and windows.is_waiting):
-            judge(windows, action)
+            judge(windows, action, form, seen)
             if windows.is_blocked:
                 out.append(windows.cut(Usage(3, 5)))
                 return b"".join(out), True
         out.append(windows.take())
     windows.finish()
     if windows.is_waiting:
-        judge(windows, action)
+        judge(windows, action, form, seen)
     out.append(windows.take())
     assert windows.is_empty
     assert windows.held == 0
@@ -100,6 +109,35 @@ def test_secrets_are_redacted_wherever_the_stream_is_cut(
     heard = Heard(out)
     assert heard.texts[0] == SECRET.sub("<X>", text)
     assert (heard.finish, heard.is_done) == ({0: "stop"}, True)
+
+
+@given(
+    st.lists(st.one_of(st.text("ab ", max_size=9), st.from_regex(r"N[0-9]{1,60}", fullmatch=True)), max_size=6),
+    cuts,
+    st.integers(1, 60),
+    st.integers(2, 20),
+    earlies,
+)
+def test_what_grows_longer_than_the_overlap_once_it_was_found_is_redacted_whole(
+    parts: list[str], at: list[int], window: int, overlap: int, early: list[bool]
+) -> None:
+    text, number = "".join(parts), re.compile("N[0-9]+")
+    frames = [*chat_stream(cut(text, at)), DONE]
+    windows = Windows(Chunks(wants_usage=False), Sizes(window, overlap, overlap))
+    out, _ = run(windows, frames, early, "redact", number)
+    assert Heard(out).texts[0] == number.sub("<X>", text)
+
+
+@given(texts, cuts, sizes, earlies)
+def test_where_nothing_is_held_back_all_is_seen_all_the_same(
+    text: str, at: list[int], size: Sizes, early: list[bool]
+) -> None:
+    seen: list[str] = []
+    frames = [*chat_stream(cut(text, at)), DONE]
+    windows = Windows(Chunks(wants_usage=False), size._replace(held=0))
+    out, _ = run(windows, frames, early, "annotate", seen=seen)
+    assert out == b"".join(frames)
+    assert set(seen) == set(SECRET.findall(text))
 
 
 @given(texts, cuts, cuts, sizes, earlies)
