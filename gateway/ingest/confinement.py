@@ -27,14 +27,14 @@ def environment() -> dict[str, str]:
     return {name: os.environ[name] for name in _KEPT if name in os.environ}
 
 
-def enter(gateway: int) -> bool:
-    """Confine the process, and with it every child. Gives whether it has no network now."""
+def enter(gateway: int) -> None:
+    """Confine the process, and with it every child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the gateway, which then closes the pipe
     os.umask(0o077)
     os.nice(_NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash would write a file's contents to the disk
     _die_with(gateway)
-    return _leave_the_network()
+    _leave_the_network()
 
 
 def enter_child(limits: Limits, pipe: int, parent: int) -> None:
@@ -83,12 +83,12 @@ def _die_with(parent: int) -> None:
             sys.exit("The gateway is gone.")
 
 
-def _leave_the_network() -> bool:
+def _leave_the_network() -> None:
     """Move into a network of its own that leads nowhere, where the kernel lets this user do that. Linux only.
 
     https://man7.org/linux/man-pages/man2/unshare.2.html
     """
-    if sys.platform != "linux":
-        return False
-    unshare = ctypes.CDLL(None).unshare
-    return any(unshare(what) == 0 for what in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
+    if sys.platform == "linux":
+        unshare = ctypes.CDLL(None).unshare
+        if unshare(_CLONE_NEWNET) != 0:
+            unshare(_CLONE_NEWUSER | _CLONE_NEWNET)

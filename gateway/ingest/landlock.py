@@ -31,11 +31,11 @@ def version() -> int:
     return int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, 0, _ASKS_VERSION)) if sys.platform == "linux" else 0
 
 
-def restrict(reads: Iterable[str], writes: Iterable[str]) -> bool:
-    """Keep files and folders to read, and files that are there to write. Gives whether the kernel sees to it."""
+def restrict(reads: Iterable[str], writes: Iterable[str]) -> None:
+    """Keep files and folders to read, and files that are there to write, as far as the kernel sees to it."""
     known = version()
     if known < 1:
-        return False
+        return
     system = ctypes.CDLL(None).syscall
     files = _FILES_SINCE[max(first for first in _FILES_SINCE if first <= known)]
     connections = _CONNECTIONS if known >= _CONNECTIONS_SINCE else 0
@@ -46,9 +46,8 @@ def restrict(reads: Iterable[str], writes: Iterable[str]) -> bool:
         for path in paths:
             _allow(system, rules, path, allowed & files)
     ctypes.CDLL(None).prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    restricted = bool(system(_RESTRICT_SELF, rules, 0) == 0)
+    system(_RESTRICT_SELF, rules, 0)
     os.close(rules)
-    return restricted
 
 
 def _size(version: int) -> int:

@@ -59,13 +59,14 @@ class Child:
         self.stop()
 
     def done(self) -> Done:
-        """How it ended. Waits for that, which is at once after its end of the pipe was closed."""
+        """How it ended. After its end of the pipe was closed it has nothing more to do."""
         os.close(self.pipe)
+        self.stop()
         status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         if self._overran or status == -signal.SIGXCPU:
             return self._refused("invalid_file", f"Reading it took longer than {self.task.limits.seconds:g} seconds.")
         if status == -signal.SIGKILL:
-            return self._refused("server_error", "The process that read it was killed from outside.")
+            return self._refused("server_error", "The process that read it was killed.")
         try:
             return msgspec.structs.replace(_decode(self.answer), id=self.task.id)
         except msgspec.DecodeError:

@@ -70,10 +70,14 @@ def _parts(source: Path, encoding: str, errors: str) -> Iterator[str]:
 def _declared(sample: bytes) -> str | None:
     """What a page says of itself: https://html.spec.whatwg.org/multipage/semantics.html#charset."""
     found = _DECLARED.search(sample)
-    try:
-        return codecs.lookup(found[1].decode()).name if found else None
-    except LookupError:
+    if found is None:
         return None
+    name = found[1].decode()
+    try:
+        b" ".decode(name)
+    except (LookupError, UnicodeError):  # unknown, or a codec of something else than text
+        return None
+    return codecs.lookup(name).name
 
 
 def _telling(source: Path) -> bytes:

@@ -105,8 +105,13 @@ async def test_a_page_in_another_encoding_is_read(desk: Desk) -> None:
 async def test_a_page_is_believed_that_says_what_it_is_written_in(desk: Desk) -> None:
     page = "<html><head><meta charset='shift_jis'></head><body><p>サギは水の中に立つ。</p></body></html>"
     assert "サギは水の中に立つ。" in await desk.text(page.encode("shift_jis"), "index.html")
-    page = page.replace("shift_jis", "no-such-thing")
-    assert "サギは水の中に立つ。" in await desk.text(page.encode(), "index.html")
+
+
+@pytest.mark.parametrize("name", ["no-such-thing", "rot13", "undefined", "utf-8"])
+async def test_a_page_that_says_nonsense_is_read_all_the_same(desk: Desk, name: str) -> None:
+    page = f"<html><head><meta charset='{name}'></head><body><p>Grüße aus Köln</p></body></html>"
+    assert "Grüße aus Köln" in await desk.text(page.encode(), "index.html")
+    assert "aus K" in await desk.text(page.encode("latin-1"), "index.html")
 
 
 async def test_a_byte_that_is_wrong_costs_no_more_than_itself(desk: Desk) -> None:

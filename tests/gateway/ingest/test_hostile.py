@@ -84,7 +84,8 @@ NO_TEXT = "There is no text in it. Pages that are pictures have to be read by an
         ("os.abort()", BROKE),
         ("os._exit(0)", BROKE),
         ("sys.exit(1)", BROKE),
-        ("os.kill(os.getpid(), signal.SIGKILL)", "The process that read it was killed from outside."),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "The process that read it was killed."),
+        ("os.closerange(3, 100); time.sleep(60)", "The process that read it was killed."),
         ("kept = bytearray(400_000_000)", "Reading it takes more than 300000000 bytes of memory."),
         (
             "kept = []\nwhile True: kept.append(bytes(1_000_000))",
