@@ -7,8 +7,10 @@ import importlib
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,20 +86,23 @@ class FaissIndex:
         found = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
         return [(int(self._numbers[row]), score) for row, score in found if row >= 0]
 
+    def tend(self, file: Path) -> Marks | None:
+        """Nothing is done in the background."""
+
     def save(self, marks: Marks) -> None:
         """Write a folder under another name, and give it the name that says how far it goes."""
-        new = self._folder / "new"
-        shutil.rmtree(new, ignore_errors=True)
+        new = self._folder / f"new.{uuid4().hex}"
         new.mkdir(mode=0o700, parents=True)
         faiss.write_index(self._index, str(new / "vectors"))
         np.save(new / "rows.npy", np.stack((self._numbers, self._files, self._there)))
         for path in (new / "vectors", new / "rows.npy", new):
             _sync(path)
-        old = self._saved()
-        new.rename(self._folder / "-".join(map(str, marks)))
+        for path in self._folder.iterdir():
+            if path != new:
+                shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):  # another process saved the same just now
+            new.rename(self._folder / "-".join(map(str, marks)))
         _sync(self._folder)
-        for path in old.values():
-            shutil.rmtree(path, ignore_errors=True)
 
     def close(self) -> None:
         """Let go of the memory."""

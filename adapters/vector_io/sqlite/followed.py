@@ -64,6 +64,10 @@ class Index(Protocol):
         """The numbers of those nearest by the cosine, of some files or of all, best first."""
         ...
 
+    def tend(self, file: Path) -> Marks | None:
+        """Become quicker, in the background, by what is in the file of the store; new marks where that is done."""
+        ...
+
     def __len__(self) -> int: ...
 
     def save(self, marks: Marks) -> None:
@@ -99,7 +103,7 @@ class Followed:
     def settle(self, connection: apsw.Connection, path: Path) -> None:
         """Let the index follow at once, so that no search waits for it."""
         with self._following(connection, path) as follower:
-            follower.follow(connection)
+            follower.follow(connection, path)
         oldest, newest = connection.execute("SELECT min(sequence), max(sequence) FROM gone").get
         if oldest is not None and newest - oldest >= _GONE:
             connection.execute("DELETE FROM gone WHERE sequence <= ?", (newest - _GONE // 2,))
@@ -110,7 +114,7 @@ class Followed:
         """The chunks nearest in meaning, of the files that satisfy the filter."""
         with self._following(connection, path) as follower:
             connection.execute("COMMIT; BEGIN")  # what is read from here on is not older than what others followed
-            follower.follow(connection)
+            follower.follow(connection, path)
             files = None if filter is None else tables.files(connection, filter)
             return tables.hits(connection, follower.index.search(vector, limit, files))
 
@@ -165,9 +169,9 @@ class _Follower:
         self._marks = index.marks
         self._changes = 0
 
-    def follow(self, connection: apsw.Connection) -> None:
+    def follow(self, connection: apsw.Connection, file: Path) -> None:
         """Bring the index up to date with what the connection sees."""
-        number, sequence = self._marks
+        number, sequence = self._marks = self.index.tend(file) or self._marks
         oldest = connection.execute("SELECT min(sequence) FROM gone").get
         if oldest is not None and oldest > sequence + 1:
             self.index.clear()

@@ -1,12 +1,14 @@
 """Every chunk of a store is compared: by the signs of its numbers first, where there are many, then exactly.
 
 A store of up to `_LOOKED_AT` chunks is searched exactly. Of a larger one, so many with the most equal signs are: the
-vectors of 100,000 chunks are 150 MB to read, their signs 5 MB.
+vectors of 100,000 chunks are 150 MB to read, their signs 5 MB. The question is more than its signs: what these leave of
+it has signs too, which count less.
 https://alexgarcia.xyz/sqlite-vec/guides/binary-quant.html
 """
 
 # ruff: noqa: S608
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,6 +24,8 @@ _SIGNED_FROM = 256
 _LOOKED_AT = 2_000
 _LOOKED_AT_FOR_EACH = 20
 """Chunks that are compared exactly for each that is wanted, where these are more."""
+_LAYERS = 2
+"""Of the signs of a question: with one, 4 of 100 of the nearest are missed among 100,000, with two, 4 of 1,000."""
 _TABLE = """
 CREATE TABLE {table} (number INTEGER PRIMARY KEY, file INTEGER NOT NULL, value BLOB NOT NULL);
 CREATE TRIGGER {table}_follow AFTER DELETE ON chunks BEGIN DELETE FROM {table} WHERE number = old.number; END;
@@ -55,12 +59,12 @@ class BySigns:
         self, connection: apsw.Connection, path: Path, vector: bytes, limit: int, filter: Filter | None
     ) -> list[Hit]:
         """The chunks nearest in meaning. The cosine with a vector of zeros is no number; it counts as 0."""
-        held, values = tables.where(filter)
+        held, its = tables.where(filter)
+        values: list[float | str | bytes] = [*its]
         if _has_signs(connection):
-            order = "vec_distance_hamming(vec_bit(value), vec_bit(?))"
+            order = " + ".join(["? * vec_distance_hamming(vec_bit(value), vec_bit(?))"] * _LAYERS)
             held = f"number IN (SELECT number FROM signs WHERE {held} ORDER BY {order} LIMIT ?)"
-            signs = connection.execute("SELECT vec_quantize_binary(?)", (vector,)).get
-            values = [*values, signs, max(_LOOKED_AT, _LOOKED_AT_FOR_EACH * limit)]
+            values = [*values, *_layers(connection, vector), max(_LOOKED_AT, _LOOKED_AT_FOR_EACH * limit)]
         best = (
             "SELECT number, ifnull(1 - vec_distance_cosine(value, ?), 0) AS score"
             f" FROM vectors WHERE {held} ORDER BY 2 DESC, 1 LIMIT ?"
@@ -72,6 +76,16 @@ class BySigns:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _layers(connection: apsw.Connection, vector: bytes) -> list[float | bytes]:
+    """How much each layer of signs weighs, and its signs; all together, weighed, they are nearly the vector."""
+    left, layers = array("f", vector), list[float | bytes]()
+    for _ in range(_LAYERS):
+        weight = sum(map(abs, left)) / len(left)
+        layers += [weight, connection.execute("SELECT vec_quantize_binary(?)", (left.tobytes(),)).get]
+        left = array("f", [each - weight if each > 0 else each + weight for each in left])
+    return layers
 
 
 def _has_signs(connection: apsw.Connection) -> bool:
