@@ -57,6 +57,10 @@ def chunks_of(folder: Path, store: str) -> list[tuple[str, str]]:
     try:
         rows = "SELECT files.id, chunks.id FROM chunks JOIN files ON files.number = chunks.file"
         return [(str(file), str(chunk)) for file, chunk in connection.execute(rows)]
+    except sqlite3.OperationalError:
+        if path.exists():
+            raise
+        return []  # it was removed while it was read
     finally:
         connection.close()
 
