@@ -121,7 +121,7 @@ EVENTS = (
         "guardrail_actions",
         "counter",
         ("route", "direction", "check", "action"),
-        "What guardrails did: block, redact, annotate; failed_open and failed_closed where the check can't be made.",
+        "Calls by what guardrails did: block, redact, annotate; failed_open and failed_closed without a judgement.",
     ),
     Family("limits_refused", "counter", ("limit",), "Requests over a limit, by what is limited."),
     Family("limits_unknown_use", "counter", (), "Calls whose use nobody told: all that was reserved is counted."),

@@ -35,9 +35,12 @@ class Report:
         self._done: dict[tuple[Direction, str, str], dict[str, None]] = {}
 
     def note(self, direction: Direction, check: str, action: str, categories: tuple[str, ...] = ()) -> None:
-        """Something was done; `failed_open` and `failed_closed` are actions too."""
-        self._counters.add("guardrail_actions", self._route, direction, check, action)
-        self._done.setdefault((direction, check, action), {}).update(dict.fromkeys(categories))
+        """Something was done; `failed_open` and `failed_closed` are actions too. It counts once for a call."""
+        done = self._done.get((direction, check, action))
+        if done is None:
+            done = self._done[direction, check, action] = {}
+            self._counters.add("guardrail_actions", self._route, direction, check, action)
+        done.update(dict.fromkeys(categories))
 
     def told(self, *directions: Direction) -> bytes:
         """What was done in these directions, fit for a header; nothing for nothing."""

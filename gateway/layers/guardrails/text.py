@@ -10,6 +10,8 @@ import msgspec
 _ESCAPES = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\[^u]")
 _QUOTES = re.compile(r'\\.|"', re.DOTALL)
 _decode = msgspec.json.Decoder(str).decode
+_MARK_MAX = 8_192
+"""Characters of a mark that are kept for it to grow."""
 
 
 class Mark:
@@ -143,7 +145,7 @@ class Text:
         """What stands before a place is needed no more."""
         raw = self._whole()
         for mark in self.marks:
-            if mark.start < before < mark.end:
+            if mark.start < before < mark.end and before - mark.start <= _MARK_MAX:
                 before = mark.start  # it may turn out to be longer
         if before <= self._base:
             return

@@ -380,6 +380,14 @@ async def test_a_stream_is_redacted_and_says_so_in_a_comment() -> None:
     assert heard.comments == [": x-isthmus-guardrails: output:words=redact(pii)"]
 
 
+async def test_a_stream_of_many_windows_counts_once() -> None:
+    gate = Gate(output=[{"action": "redact"}], window=16, overlap=4)
+    gate.kitchen.chunks = chat_stream(["I am PII1 and also PII2 "] * 10)
+    heard = Heard((await gate.ask(stream=True)).body)
+    assert heard.texts == {0: "I am <NAME> and also <NAME> " * 10}
+    assert gate.counted("output", "words", "redact") == 1
+
+
 async def test_a_blocked_stream_ends_and_so_does_the_model() -> None:
     gate = Gate(output=[{}], window=16, overlap=4)
     gate.kitchen.chunks = [*chat_stream(["All is well so far. ", "A BOM", "B is made of"])[:-1], b"hang"]

@@ -128,6 +128,13 @@ def test_what_grows_longer_than_the_overlap_once_it_was_found_is_redacted_whole(
     assert Heard(out).texts[0] == number.sub("<X>", text)
 
 
+def test_a_long_number_that_comes_digit_by_digit_is_redacted_whole() -> None:
+    text, number = "call N" + "0123456789" * 5 + " now", re.compile("N[0-9]+")
+    windows = Windows(Chunks(wants_usage=False), Sizes(4, 4, 4))
+    out, _ = run(windows, [*chat_stream(list(text)), DONE], [], "redact", number)
+    assert Heard(out).texts[0] == "call <X> now"
+
+
 @given(texts, cuts, sizes, earlies)
 def test_where_nothing_is_held_back_all_is_seen_all_the_same(
     text: str, at: list[int], size: Sizes, early: list[bool]
