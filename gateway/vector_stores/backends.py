@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from gateway.observe.health import Condition
 log = logging.getLogger("isthmus.vector_stores")
 
 _T = TypeVar("_T")
+_NO_STORE = "vs_nobody"
 
 
 class Watched:
@@ -112,6 +114,13 @@ class Backends:
     async def start(self) -> None:
         """Reach each; one that does not answer is asked again whenever it is needed."""
         await asyncio.gather(*(backend.start() for backend in self.all.values()), return_exceptions=True)
+
+    async def look(self) -> None:
+        """Ask those that did not answer whether they do now, so that it is known while nobody needs them."""
+        for backend in self.all.values():
+            if backend.fault is not None:
+                with suppress(BackendUnavailable):
+                    await backend.count(_NO_STORE)
 
     async def close(self) -> None:
         """Let go of each."""

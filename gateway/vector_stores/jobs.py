@@ -89,7 +89,7 @@ class Jobs:
         """Begin to look for work."""
         rounds = ((self._take, self._news, _LOOK_SECONDS), (self._remove, self._gone, _LOOK_SECONDS))
         self._loops = [asyncio.create_task(self._repeat(*each)) for each in rounds]
-        self._loops.append(asyncio.create_task(self._repeat(self._expire, asyncio.Event(), _SWEEP_SECONDS)))
+        self._loops.append(asyncio.create_task(self._repeat(self._sweep, asyncio.Event(), _SWEEP_SECONDS)))
 
     async def close(self) -> None:
         """Leave everything to others, or to the next start."""
@@ -143,7 +143,8 @@ class Jobs:
                 except TimeoutError:
                     pass
 
-    async def _expire(self) -> bool:
+    async def _sweep(self) -> bool:
+        await self._backends.look()
         if await self._stores.expire():
             self.left()
         return False

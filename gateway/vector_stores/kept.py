@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from adapters.vector_io.filters import Attribute
+from config.limits import Limit
 from gateway.auth import Caller
 from gateway.auth.stored import as_int, as_text
 from gateway.ingest.contract import Chunking
@@ -125,15 +126,24 @@ class Asker(Struct, frozen=True, omit_defaults=True):
     owner: str
     team: str | None = None
     organisation: str | None = None
+    limit: Limit | None = None
+    """Of the key, as it was then."""
 
     @classmethod
     def of(cls, caller: Caller) -> "Asker":
         """From who asks now."""
-        return cls(caller.name, caller.owner, caller.team, caller.organisation)
+        return cls(caller.name, caller.owner, caller.team, caller.organisation, caller.limit)
 
     def caller(self) -> Caller:
         """Who asks, again. It may use whatever model the store has."""
-        return Caller(self.name, ["*"], owner=self.owner, team=self.team, organisation=self.organisation)
+        return Caller(
+            self.name,
+            ["*"],
+            owner=self.owner,
+            team=self.team,
+            organisation=self.organisation,
+            limit=self.limit,
+        )
 
 
 FILE_COLUMNS: Final = (

@@ -27,7 +27,7 @@ from tests.scenarios.vector_stores import (
     words,
 )
 from tests.services.postgres import PostgresServer
-from tests.upstream import Case, Gate, Upstream, model
+from tests.upstream import Case, Gate, Upstream, json_answer, model
 from tests.upstream.script import Step
 from tests.upstream.server import Request
 
@@ -57,7 +57,8 @@ class Embeddings:
 
     def _answer(self, request: Request) -> Iterator[Step]:
         if self.refusals:
-            yield from model.refusal(self.refusals.pop(0))
+            status = self.refusals.pop(0)
+            yield from json_answer(model.error_body(status), status=status)
             return
         self._requests += 1
         if self.holds_after is not None and self._requests > self.holds_after:
@@ -147,7 +148,7 @@ def test_a_database_that_is_away_for_a_while_costs_no_chunk(
 def test_a_provider_that_refuses_for_a_while_is_waited_for(
     start_gateway: StartGateway, embeddings: Embeddings, tmp_path: Path
 ) -> None:
-    embeddings.refusals = [500, 500]
+    embeddings.refusals = [429, 503]
     client = client_of(start_gateway(**sections(tmp_path / "state", embeddings.model)))
     file = upload(client, TEXT)
     store = client.vector_stores.create(file_ids=[file], chunking_strategy=SMALL)  # type: ignore[arg-type]

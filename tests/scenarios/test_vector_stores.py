@@ -145,6 +145,13 @@ def test_a_store_without_anything_has_the_defaults(served: Served) -> None:
     assert listed == {"object": "list", "data": [], "first_id": "", "last_id": "", "has_more": False}
 
 
+def test_a_search_is_activity(served: Served) -> None:
+    store = served.ours.vector_stores.create()
+    until(lambda: time.time() > store.created_at + 2)  # once a second is noted, and shown in seconds
+    served.ours.vector_stores.search(store.id, query="anything")
+    until(lambda: (served.ours.vector_stores.retrieve(store.id).last_active_at or 0) > store.created_at)
+
+
 def test_what_is_named_changes_and_null_takes_away(served: Served) -> None:
     store = served.ours.vector_stores.create(
         name="old", metadata={"a": "1"}, expires_after={"anchor": "last_active_at", "days": 1}

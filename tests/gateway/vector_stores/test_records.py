@@ -7,13 +7,14 @@ import pytest
 from msgspec import structs
 
 from adapters.wire.errors import BadRequest, NotFound
+from config.limits import Limit
 from gateway.state.records.contract import Records
 from gateway.vector_stores.claims import Claims
 from gateway.vector_stores.files import StoreFiles
 from gateway.vector_stores.kept import DAY, Asker, Settings, Store, Wanted, new_id, now
 from gateway.vector_stores.stores import Stores
 
-US = Asker("key", "us", "team", "org")
+US = Asker("key", "us", "team", "org", Limit(requests_per_minute=5))
 
 
 async def made(records: Records, stores: Stores, days: int | None = None, owner: str = "us") -> Store:
@@ -109,6 +110,7 @@ async def test_a_claim_says_all_that_the_work_needs(
     assert (claimed.asker, claimed.store.id, claimed.file.attributes) == (US, store.id, {"n": 1})
     caller = claimed.asker.caller()
     assert (caller.name, caller.owner, caller.team, caller.organisation) == ("key", "us", "team", "org")
+    assert caller.limit == US.limit
 
 
 async def test_a_claim_that_nobody_renews_is_taken_over_where_it_was_left(
