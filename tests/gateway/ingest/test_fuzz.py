@@ -29,7 +29,7 @@ PIECES = st.one_of(
     st.binary(min_size=1, max_size=40), st.sampled_from([b"\xff" * 30, b"<<", b"]]>", b"&a;", b"9" * 20])
 )
 DAMAGE = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 60), PIECES), min_size=1, max_size=5)
-SETTINGS = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SETTINGS = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def damaged(content: bytes, damage: list[tuple[float, int, bytes]]) -> bytes:

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -165,8 +167,8 @@ async def test_slow_files_do_not_hold_up_others(broken: Desk) -> None:
 async def test_a_reading_that_is_cancelled_ends(broken: Desk) -> None:
     assert await is_well(broken)
     reading = asyncio.create_task(said_by(broken, "time.sleep(60)"))
-    await _until(lambda: _children(broken) != [])
-    (child,) = _children(broken)
+    await _until(lambda: _children(_process(broken)) != [])
+    (child,) = _children(_process(broken))
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
@@ -177,8 +179,8 @@ async def test_a_reading_that_is_cancelled_ends(broken: Desk) -> None:
 async def test_the_process_is_started_again_after_it_died(broken: Desk) -> None:
     assert await is_well(broken)
     reading = asyncio.create_task(said_by(broken, "time.sleep(60)"))
-    await _until(lambda: _children(broken) != [])
-    (child,) = _children(broken)
+    await _until(lambda: _children(_process(broken)) != [])
+    (child,) = _children(_process(broken))
     os.kill(_process(broken), signal.SIGKILL)
     with pytest.raises(TryLater):
         await reading
@@ -254,6 +256,35 @@ async def test_nothing_is_left_over_when_it_is_closed(tmp_path: Path) -> None:
     await desk.close()
 
 
+A_GATEWAY = """
+import asyncio, sys
+from pathlib import Path
+from config.vector_stores import Ingestion
+from gateway.ingest.readers import Readers
+async def read():
+    readers, (source, text) = Readers(Ingestion()), map(Path, sys.argv[1:])
+    reading = asyncio.create_task(readers.extract(source, "slow.txt", text))
+    while readers._hand is None:
+        await asyncio.sleep(0.01)
+    print(readers._hand._process.pid, flush=True)
+    await reading
+asyncio.run(read())
+"""
+
+
+async def test_nothing_outlives_a_gateway_that_is_killed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "slow")  # who opens it waits for somebody who writes
+    paths = (str(tmp_path / "slow"), str(tmp_path / "text"))
+    gateway = await asyncio.create_subprocess_exec(sys.executable, "-c", A_GATEWAY, *paths, stdout=PIPE)
+    assert gateway.stdout is not None
+    process = int(await gateway.stdout.readline())
+    await _until(lambda: _children(process) != [])
+    (child,) = _children(process)
+    gateway.kill()
+    await gateway.wait()
+    await _until(lambda: not _is_alive(process) and not _is_alive(child))
+
+
 async def test_a_text_that_is_gone_can_be_cut_later(desk: Desk, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="can't be read"):
         await desk.readers.chunk(tmp_path / "none", tmp_path / "chunks", Chunking())
@@ -265,8 +296,7 @@ def _process(desk: Desk) -> int:
     return hand._process.pid
 
 
-def _children(desk: Desk) -> list[int]:
-    process = _process(desk)
+def _children(process: int) -> list[int]:
     return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()))
 
 
@@ -277,7 +307,6 @@ async def _until(is_so: Callable[[], bool]) -> None:
 
 def _is_alive(process: int) -> bool:
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
