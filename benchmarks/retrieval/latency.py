@@ -3,7 +3,8 @@
 One gateway takes Python's language reference into its embedded backend. It keeps the answers of its embedding route,
 so that a query's vector is known and no model is waited for; what it takes to ask its own route counts as its own.
 Each query is then searched through the gateway, over HTTP on a connection that is kept, and in the same file by the
-same backend in this process, in turns, so that both meet the same machine. Added is the difference of the two.
+same backend in this process, in turns, so that both meet the same machine. Added is the difference of the two, in the
+round in which the backend alone was quickest: when the machine had least else to do.
 """
 
 import argparse
@@ -71,12 +72,12 @@ class Line:
 def main() -> int:
     """The exit status: 1 where the gateway adds too much."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retrieval.latency", description=__doc__)
-    parser.add_argument("--searches", type=int, default=300, help="of each kind; default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=20, help="of all queries, each way; default: %(default)s")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, Upstream() as upstream, _gateway(upstream, Path(name)) as gateway:
         store, chunks = _take_in(httpx.Client(base_url=gateway.base_url, timeout=120))
         folder = Path(name) / "state" / "vectors"
-        return asyncio.run(_measure(gateway.base_url, folder, store, chunks, options.searches))
+        return asyncio.run(_measure(gateway.base_url, folder, store, chunks, options.rounds))
 
 
 def _gateway(upstream: Upstream, folder: Path) -> GatewayProcess:
@@ -108,7 +109,7 @@ def _take_in(client: httpx.Client) -> tuple[str, int]:
     return str(store["id"]), sum(map(len, topics.values())) // 320
 
 
-async def _measure(gateway: str, folder: Path, store: str, chunks: int, searches: int) -> int:
+async def _measure(gateway: str, folder: Path, store: str, chunks: int, rounds: int) -> int:
     name, settings = next(iter(EMBEDDED.items()))
     backend = open_backend(name, settings, folder / name)
     await backend.start()
@@ -116,27 +117,27 @@ async def _measure(gateway: str, folder: Path, store: str, chunks: int, searches
     vectors = {query: _vector(line, query) for query in _queries()}
     rows, is_good = [], True
     for way, weights in _WAYS.items():
-        pairs = []
-        for number in range(searches + len(vectors)):
-            query = list(vectors)[number % len(vectors)]
-            through = _search(line, store, query, weights)
-            pairs.append((through, await _directly(backend, store, query, vectors[query], weights)))
-        counted = pairs[len(vectors) :]
-        whole, alone, added = (
-            statistics.median(each) * 1_000
-            for each in (
-                [through for through, _ in counted],
-                [direct for _, direct in counted],
-                [through - direct for through, direct in counted],
-            )
-        )
+        told = [await _round(line, backend, store, vectors, weights) for _ in range(rounds + 1)]
+        whole, alone, added = min(told[1:], key=lambda each: each[1])
         rows.append([way, f"{whole:.2f}", f"{alone:.2f}", f"{added:.2f}"])
         is_good = is_good and added <= _MOST_MS
     await backend.close()
-    print(f"{searches} searches of each kind in about {chunks} chunks, milliseconds (p50)\n")
+    print(f"{len(vectors)} searches a round in about {chunks} chunks, milliseconds (p50 of the quietest of {rounds})\n")
     print(table(["search", "through the gateway", "backend alone", "added"], rows))
     print(f"\nThe gateway adds {'no more than' if is_good else 'MORE than'} {_MOST_MS} ms.")
     return 0 if is_good else 1
+
+
+async def _round(
+    line: Line, backend: VectorBackend, store: str, vectors: dict[str, bytes], weights: tuple[int, int]
+) -> tuple[float, float, float]:
+    """Medians in milliseconds: through the gateway, directly, and of the differences."""
+    pairs = []
+    for query, vector in vectors.items():
+        through = _search(line, store, query, weights)
+        pairs.append((through * 1_000, await _directly(backend, store, query, vector, weights) * 1_000))
+    differences = [through - direct for through, direct in pairs]
+    return (*map(statistics.median, zip(*pairs, strict=True)), statistics.median(differences))
 
 
 def _queries() -> list[str]:
