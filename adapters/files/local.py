@@ -9,11 +9,12 @@ import errno
 import fcntl
 import os
 import secrets
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -59,17 +60,18 @@ class LocalStore:
 
     async def read(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Its bytes from `start` up to `end`. Raises BlobMissing and StoreUnavailable."""
-        file = await self.run(lambda: _open(self.place(key)))
+        reading = _Reading(self.place(key))
         try:
+            await self.run(reading.open)
             while end is None or start < end:
                 size = _PIECE if end is None else min(_PIECE, end - start)
-                piece = await self.run(os.pread, file, size, start)
+                piece = await self.run(reading.read, size, start)
                 if not piece:
                     return
                 start += len(piece)
                 yield piece
         finally:
-            os.close(file)
+            reading.close()
 
     async def join(self, key: str, parts: Sequence[str]) -> None:
         """Make a blob of others. Raises BlobMissing and StoreUnavailable."""
@@ -108,6 +110,7 @@ class LocalStore:
     async def run(self, work: Callable[..., _T], *arguments: object) -> _T:
         """Do something with the disk in a thread, to its end even if nobody waits for it any more."""
         running = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        running.add_done_callback(_look_at_fault)
         try:
             return await asyncio.shield(running)
         except OSError as error:
@@ -159,7 +162,8 @@ class LocalWriter:
         """Make it durable and visible. Raises StoreUnavailable."""
         await self._written()
         held, self._held = self._held, []
-        await self._store.run(self._finish, held)
+        self._writing = asyncio.ensure_future(self._store.run(self._finish, held))
+        await self._written()
 
     async def abort(self) -> None:
         """Forget it."""
@@ -196,6 +200,56 @@ class LocalWriter:
     def _close(self) -> None:
         file, self._file = self._file, -1
         os.close(file)
+
+
+class _Reading:
+    """A file that is being read in threads. Closed while one of them is at it, it is closed when that is done."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = -1
+        self._lock = threading.Lock()
+        self._is_busy = False
+        self._is_closed = False
+
+    def open(self) -> None:
+        """Open it. Raises BlobMissing."""
+        with self._busy():
+            if not self._is_closed:
+                self._file = _open(self._path)
+
+    def read(self, size: int, start: int) -> bytes:
+        """Some of its bytes; none once nobody wants them."""
+        with self._busy():
+            return b"" if self._is_closed else os.pread(self._file, size, start)
+
+    def close(self) -> None:
+        """Nobody wants any more of it."""
+        with self._lock:
+            self._is_closed = True
+            self._close_if_idle()
+
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        with self._lock:
+            self._is_busy = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._is_busy = False
+                self._close_if_idle()
+
+    def _close_if_idle(self) -> None:
+        if self._is_closed and not self._is_busy and self._file >= 0:
+            file, self._file = self._file, -1
+            os.close(file)
+
+
+def _look_at_fault(done: asyncio.Future[Any]) -> None:
+    """Whoever waited may have left: then what went wrong is told to nobody."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _write_all(file: int, pieces: list[bytes]) -> None:

@@ -41,6 +41,13 @@ class Description:
         nested[nested.index({"$recursiveRef": "#"})] = {"$ref": "#/components/schemas/CompoundFilter"}
         # Requests may have this purpose, answers forget it.
         components["schemas"]["OpenAIFile"]["properties"]["purpose"]["enum"].append("evals")
+        self.document = {
+            "openapi": document["openapi"],
+            "info": document["info"],
+            "paths": self._paths,
+            "components": components,
+        }
+        """The part of it, as a description of its own."""
         resource = Resource.from_contents({"components": components}, DRAFT202012)
         self._registry: Registry[Any] = Registry().with_resource(_BASE, resource)
         self.operations = [
