@@ -15,7 +15,7 @@ from tests.scenarios.raw import RawClient, ask, chat
 from tests.scenarios.scrape import Scrape
 from tests.scenarios.test_reload import reload
 from tests.services.redis import wait_for
-from tests.upstream import Case, Gate, Hang, Upstream, event_stream, frame
+from tests.upstream import Case, Gate, Hang, Upstream, event_stream, frame, json_answer
 from tests.upstream.script import PATIENCE
 
 CARD = "4111 1111 1111 1111"
@@ -29,8 +29,10 @@ CHECKS = {
     "down": {"type": "bedrock_guardrails", "options": {**AWS, "base_url": "http://127.0.0.1:9"}},
     "slow": {"type": "tests.scenarios.odd_checks:CHECK", "options": {"how": "slow"}},
     "nonsense": {"type": "tests.scenarios.odd_checks:CHECK", "options": {"how": "nonsense"}},
+    "llama": {"type": "llama_guard", "options": {"model": "guard"}},
     "raises": {"type": "tests.scenarios.odd_checks:CHECK", "options": {"how": "raises"}},
 }
+UNSAFE = {"index": 0, "message": {"role": "assistant", "content": "unsafe\nS1"}, "finish_reason": "stop"}
 POLICIES: dict[str, dict[str, Any]] = {
     "open": {},
     "blocks-input": {"input": [{"check": "pii"}]},
@@ -64,6 +66,7 @@ def cases(upstream: Upstream) -> dict[str, Case]:
         "left": upstream.on(event_stream(delta("some text"), Hang())),
         "cut": upstream.on(event_stream(delta(f"mail {MAIL} now"), Hang())),
         "refused": upstream.on([Hang()]),
+        "guard": upstream.on(json_answer({"id": "g", "object": "chat.completion", "choices": [UNSAFE]})),
     }
 
 
@@ -88,6 +91,8 @@ def guarded(
             "left": model(cases["left"].name, output=[{"check": "pii"}], delay_ms=1, overlap=0),
             "cut": model(cases["cut"].name, output=[{"check": "pii"}], delay_ms=1),
             "refused": model(cases["refused"].name, input=[slow]),
+            "guard": model(cases["guard"].name, input=[{"check": "llama"}]),
+            "by-llama": model("talker", input=[{"check": "llama", "categories": ["violence"]}]),
         },
     }
     with GatewayProcess(config, tmp_path_factory.mktemp("guarded")) as running:
@@ -217,6 +222,16 @@ def test_a_check_that_fails_closes_or_opens_by_policy(client: OpenAI, guarded: G
     answer = ask(guarded.port, chat(f"{check}-open"))
     assert answer.status == 200
     assert answer.header("x-isthmus-guardrails") == f"input:{check}=failed_open"
+
+
+def test_a_model_of_the_gateway_may_judge_and_is_not_judged_itself(
+    guarded: GatewayProcess, cases: dict[str, Case], records: dict[str, Any]
+) -> None:
+    answer = ask(guarded.port, chat("by-llama"))
+    assert (answer.status, answer.error["code"]) == (400, "content_filter")
+    assert answer.header("x-isthmus-guardrails") == "input:llama=block(violence)"
+    assert len(cases["guard"].requests) == 1
+    assert row_of(records, "guard")["cause"] == "check"
 
 
 def test_what_was_done_is_counted(guarded: GatewayProcess, client: OpenAI) -> None:
