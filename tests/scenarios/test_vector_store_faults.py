@@ -148,7 +148,7 @@ def test_a_database_that_is_away_for_a_while_costs_no_chunk(
 def test_a_provider_that_refuses_for_a_while_is_waited_for(
     start_gateway: StartGateway, embeddings: Embeddings, tmp_path: Path
 ) -> None:
-    embeddings.refusals = [429, 503]
+    embeddings.refusals = [429]
     client = client_of(start_gateway(**sections(tmp_path / "state", embeddings.model)))
     file = upload(client, TEXT)
     store = client.vector_stores.create(file_ids=[file], chunking_strategy=SMALL)  # type: ignore[arg-type]
