@@ -12,9 +12,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from gateway.api.admin.shapes import KeyChange, NewKey, Rotation
+from gateway.api.files.uploads import Completion, NewUpload
 from gateway.onion import Live
 
-_SENT = (NewKey, KeyChange, Rotation)
+_SENT = (NewKey, KeyChange, Rotation, NewUpload, Completion)
+_PARTS = ("admin", "files")
+"""Folders whose doors are described beside them."""
 
 
 def openapi_door(live: Live) -> HTTPRouteHandler:
@@ -34,10 +37,11 @@ def description(*, with_keys: bool) -> bytes:
     """The description as an OpenAPI 3.1 document in JSON (https://spec.openapis.org/oas/v3.1.1)."""
     document = _read("openapi.yaml")
     keys = list(document["components"]["securitySchemes"])
-    admin = _read("admin/openapi.yaml")
-    document["paths"] |= admin["paths"]
-    for kind, parts in admin["components"].items():
-        document["components"][kind] |= parts
+    for folder in _PARTS:
+        part = _read(f"{folder}/openapi.yaml")
+        document["paths"] |= part["paths"]
+        for kind, components in part["components"].items():
+            document["components"][kind] |= components
     _, shapes = msgspec.json.schema_components(_SENT, ref_template="#/components/schemas/{name}")
     document["components"]["schemas"] |= shapes
     document["info"]["version"] = version("isthmus")

@@ -28,7 +28,8 @@ def answer(request: Request) -> Iterable[Step]:
     asked = json.loads(request.body, parse_int=float)
     if asked.get("stream") is not True or "completions" not in request.line:
         choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "length"}
-        return json_answer({"id": "1", "object": "any", "choices": [choice], "data": [], "usage": usage})
+        told = {"id": "1", "object": "any", "model": "any", "choices": [choice], "data": [], "results": []}
+        return json_answer({**told, "usage": usage})
     chunk = {"id": "1", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"content": "Hi"}}]}
     return event_stream(frame(chunk), frame({**chunk, "choices": [], "usage": usage}), frame("[DONE]"))
 
@@ -56,6 +57,7 @@ def fuzzed(
         "keys": [{"name": "fuzzer", "key": KEY}],
         "admin": {"key": ADMIN_KEY},
         "state": {"records": {"folder": str(tmp_path_factory.mktemp("state"))}},
+        "files": {},
         "providers": {"scripted": {"base_url": upstream.base_url, "api_key": UPSTREAM_KEY}},
         "models": {
             name: {"deployments": [{"provider": "scripted", "model": case.name}]}

@@ -22,11 +22,12 @@ NOT_TO_CHECK = [
     # Of two parameters for times each may be right alone.
     positive_data_acceptance,
 ]
+KEPT = "^/v1/(files|uploads)"
 NOT_FOR_ALL = {"mcp_servers", "thread"}
 """Members of a Messages request that are refused where the provider does not speak that format."""
 
 
-@schema.parametrize()
+@schema.exclude(path_regex=KEPT).parametrize()
 @settings(max_examples=150 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_one_that_the_description_promises(
     case: schemathesis.Case[Any], fuzzed: GatewayProcess
@@ -35,6 +36,17 @@ def test_every_answer_is_one_that_the_description_promises(
         case.body["model"] = MODEL
     assume(not isinstance(case.body, dict) or NOT_FOR_ALL.isdisjoint(case.body))
     assume(str(case.path_parameters.get("model", "m")).strip("/"))  # slashes at the end of a path are left out
+    call(case, fuzzed)
+
+
+@schema.include(path_regex=KEPT).parametrize()
+@settings(max_examples=20 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_so_is_every_answer_about_what_is_kept_on_a_disk(case: schemathesis.Case[Any], fuzzed: GatewayProcess) -> None:
+    call(case, fuzzed)
+
+
+def call(case: schemathesis.Case[Any], fuzzed: GatewayProcess) -> None:
+    """Send a request and hold its answer to the description."""
     case.call_and_validate(
         base_url=fuzzed.url,
         headers={"authorization": f"Bearer {ADMIN_KEY if case.path.startswith('/admin') else KEY}"},

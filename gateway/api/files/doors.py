@@ -16,7 +16,7 @@ from adapters.files.contract import BlobMissing, StoreUnavailable
 from adapters.wire.errors import BadRequest, NotFound, Unavailable
 from config.file_storage import FileStorage
 from gateway.api.files.elsewhere import provider_of, send_on
-from gateway.api.files.form import FileForm, name_of
+from gateway.api.files.form import FileForm, name_of, purpose_elsewhere
 from gateway.api.files.shapes import listed, shown
 from gateway.api.models import caller_of
 from gateway.api.multipart import Field, FileBegins, read_form
@@ -84,7 +84,7 @@ class FileDoors:
                 limit_of(query, _PAGE, _PAGE_MOST),
                 query.get("after"),
                 ascending=is_ascending(query),
-                purpose=query.get("purpose"),
+                purpose=purpose_elsewhere(query["purpose"]) if "purpose" in query else None,
                 provider=None if provider is None else provider.name,
             )
             return json_answer(listed(found, more=more))

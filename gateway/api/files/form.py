@@ -1,10 +1,10 @@
 """What a client says of a file that it sends, each field judged as it arrives."""
 
 import re
-from typing import Literal, TypeAlias, get_args
+from typing import Annotated, Literal, TypeAlias, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from adapters.wire.errors import BadRequest
 from gateway.api.multipart import Field
@@ -17,6 +17,9 @@ _SECONDS_LEAST, _SECONDS_MOST = 3_600, 2_592_000
 _NAME_MOST = 255
 _SEPARATORS = re.compile(r"[/\\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_VISIBLE = re.compile(r"[^ .]")
+NAME_PATTERN = r"^([^\x00-\x1f\x7f]*[/\\])?[^\x00-\x1f\x7f/\\]*[^\x00-\x20\x7f/\\.][^\x00-\x1f\x7f/\\]*$"
+"""The same for the description of what is served."""
 _PURPOSE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DIGITS = re.compile(r"[0-9]{1,10}")
 
@@ -25,7 +28,7 @@ class Expiry(Struct, forbid_unknown_fields=True):
     """`expires_after`."""
 
     anchor: Literal["created_at"]
-    seconds: int
+    seconds: Annotated[int, Meta(ge=_SECONDS_LEAST, le=_SECONDS_MOST)]
 
 
 class FileForm:
@@ -45,7 +48,7 @@ class FileForm:
         self._seen.add(field.name)
         match field.name:
             case "purpose":
-                self.purpose = _purpose_elsewhere(field.value) if self._sent_on else purpose_of(field.value)
+                self.purpose = purpose_elsewhere(field.value) if self._sent_on else purpose_of(field.value)
             case "expires_after[anchor]":
                 self._anchor = field.value
             case "expires_after[seconds]":
@@ -80,7 +83,7 @@ class FileForm:
             raise _wrong_expiry("expires_after[anchor]")
         if self._seconds is None or not _DIGITS.fullmatch(self._seconds):
             raise _wrong_expiry("expires_after[seconds]")
-        return Expiry("created_at", int(self._seconds))
+        return _checked(Expiry("created_at", int(self._seconds)))
 
 
 def purpose_of(text: str) -> Purpose:
@@ -95,7 +98,8 @@ def purpose_of(text: str) -> Purpose:
     )
 
 
-def _purpose_elsewhere(text: str) -> str:
+def purpose_elsewhere(text: str) -> str:
+    """A purpose that a provider may know. Raises BadRequest."""
     if not _PURPOSE.fullmatch(text):
         message = "A purpose is up to 64 letters, digits, hyphens and underscores."
         raise BadRequest(message, param="purpose", code="invalid_value")
@@ -106,15 +110,19 @@ def lasting(purpose: str, expiry: Expiry | None) -> int | None:
     """How long a file lasts, in seconds; None for ever. Raises BadRequest."""
     if expiry is None:
         return _BATCH_SECONDS if purpose == "batch" else None
+    return _checked(expiry).seconds
+
+
+def _checked(expiry: Expiry) -> Expiry:
     if not _SECONDS_LEAST <= expiry.seconds <= _SECONDS_MOST:
         raise _wrong_expiry("expires_after[seconds]")
-    return expiry.seconds
+    return expiry
 
 
 def name_of(given: str | None, *, param: str = "file") -> str:
     """The name of a file, without the folders that a client put before it. Raises BadRequest."""
-    name = _SEPARATORS.split(given or "")[-1].strip()
-    if name in ("", ".", "..") or _CONTROL.search(name) or len(name) > _NAME_MOST:
+    name = _SEPARATORS.split(given or "")[-1].strip(" ")
+    if len(name) > _NAME_MOST or _CONTROL.search(name) or not _VISIBLE.search(name):
         raise BadRequest(
             f"The file needs a name of up to {_NAME_MOST} printable characters, such as notes.txt.",
             param=param,

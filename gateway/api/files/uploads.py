@@ -9,12 +9,12 @@ from litestar.params import PathParameter
 from litestar.response import Response
 from msgspec import Meta, Struct
 
-from adapters.wire.errors import BadRequest, TooLarge, Unavailable
+from adapters.wire.errors import BadRequest, Unavailable
 from config.file_storage import FileStorage
 from gateway.api.admin.shapes import read
 from gateway.api.files.doors import give_time, json_answer, opened
 from gateway.api.files.elsewhere import provider_of
-from gateway.api.files.form import Expiry, Purpose, lasting, name_of
+from gateway.api.files.form import NAME_PATTERN, Expiry, Purpose, lasting, name_of
 from gateway.api.files.shapes import part_shown, upload_shown
 from gateway.api.multipart import FileBegins, read_form
 from gateway.files.engine import Arrival, Files
@@ -31,9 +31,9 @@ UploadId = Annotated[str, PathParameter()]
 class NewUpload(Struct, forbid_unknown_fields=True, kw_only=True):
     """An upload to be made."""
 
-    filename: str
+    filename: Annotated[str, Meta(max_length=255, extra_json_schema={"pattern": NAME_PATTERN})]
     purpose: Purpose
-    bytes: Annotated[int, Meta(ge=1)]
+    bytes: Annotated[int, Meta(ge=1, extra_json_schema={"maximum": 8_589_934_592})]
     mime_type: Annotated[str, Meta(max_length=255)]
     expires_after: Expiry | None = None
 
@@ -81,9 +81,8 @@ class UploadDoors:
                 raise BadRequest("Uploads are not sent on: send the file at once, to /v1/files.", code="invalid_header")
             asked = read(await request.body(), NewUpload)
             if asked.bytes > settings.upload_bytes:
-                raise TooLarge(
-                    f"An upload has up to {settings.upload_bytes} bytes (files.upload_bytes).", param="bytes"
-                )
+                message = f"An upload has up to {settings.upload_bytes} bytes (files.upload_bytes)."
+                raise BadRequest(message, param="bytes", code="invalid_value")
             name = name_of(asked.filename, param="filename")
             lasts = lasting(asked.purpose, asked.expires_after)
             upload = await self._uploads().create(
