@@ -14,7 +14,7 @@ from tests.gateway_process import GatewayProcess
 from tests.scenarios.raw import RawClient, ask
 from tests.upstream import Case
 
-PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank")
+PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/rerank", "/v1/moderations")
 HUGE = 100_000_000
 MEMORY_MAX = 32 * 1024 * 1024
 """Bytes more than before: the limit of one body is 4 MiB."""
