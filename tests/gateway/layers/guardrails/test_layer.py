@@ -1,6 +1,7 @@
 """The layer: what is judged, what becomes of it, who is told, and what happens where a check can't be made."""
 
 import asyncio
+import gc
 from typing import Any
 
 import msgspec
@@ -461,3 +462,25 @@ async def test_a_stream_that_was_kept_whole_is_judged_too() -> None:
     gate = Gate(kept, output=[{}])
     heard = Heard((await gate.ask(stream=True)).body)
     assert (heard.finish, heard.is_done) == ({0: "content_filter"}, True)
+
+
+@pytest.mark.parametrize("action", ["block", "redact"])
+async def test_a_guarded_stream_leaves_nothing_for_the_garbage_collector(action: str) -> None:
+    gate = Gate(output=[{"action": action}], window=16, overlap=4)
+
+    async def serve() -> None:
+        gate.kitchen.chunks = chat_stream(["I am PII1 "] * 20)
+        await gate.ask(stream=True)
+        gate.calls.clear()
+        gate.kitchen.orders.clear()
+
+    await serve()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            await serve()
+        await asyncio.sleep(0)
+        assert gc.collect() < 10  # of each stream there would be several objects
+    finally:
+        gc.enable()
