@@ -5,7 +5,7 @@ from pathlib import Path
 from adapters.wire.tokens import split_tokens
 from gateway.ingest import confinement, formats
 from gateway.ingest.chunking import cut_file
-from gateway.ingest.contract import Chunk, Done, Extract, Extracted, FileRefused, Task
+from gateway.ingest.contract import Chunk, Code, Done, Extract, Extracted, FileRefused, Task
 from gateway.ingest.text import Text
 
 
@@ -26,14 +26,14 @@ def perform(task: Task) -> Done:
                 return Done(count=cut_file(Path(job.text), Path(job.chunks), job.chunking))
         return Done(message="There is nothing to do.")
     except FileRefused as refused:
-        return Done(code=refused.code, message=refused.message)
+        return _refused(refused.code, refused.message)
     except MemoryError:
         most = task.limits.memory_bytes
-        return Done(code="invalid_file", message=f"Reading it takes more than {most} bytes of memory.")
+        return _refused("invalid_file", f"Reading it takes more than {most} bytes of memory.")
     except OSError as error:
         if error.errno in formats.OF_THE_MACHINE:
             return Done(message=f"The text can't be written: {error.strerror}.")
-        return Done(code="server_error", message=f"It can't be read: {error.strerror}.")
+        return _refused("server_error", f"It can't be read: {error.strerror}.")
 
 
 def extract(job: Extract) -> Extracted:
@@ -45,3 +45,7 @@ def extract(job: Extract) -> Extracted:
     if text.is_blank:
         raise FileRefused("invalid_file", f"There is no text in it.{found.why_blank}")
     return Extracted(found.name, text.size)
+
+
+def _refused(code: Code, message: str) -> Done:
+    return Done(code=code, message=message)
