@@ -56,10 +56,11 @@ class Search:
         """What a question finds. Raises GatewayError."""
         queries, dropped = await self._queries(caller, question)
         candidates = await self._candidates(caller, place, question, queries)
-        names = await place.names({scored.hit.file_id for scored in candidates}) if candidates else {}
+        reranker = self._settings.reranker if question.reranked else None
+        names = await _names(place, candidates, len(candidates) if reranker else question.limit)
         there = [scored for scored in candidates if scored.hit.file_id in names]
-        if question.reranked and there:
-            there = await self._reranked(caller, question, there[: self._most(question)])
+        if reranker and there:
+            there = await self._reranked(caller, question, there[: self._most(question)], reranker)
         best = [scored for scored in there if scored.score >= question.threshold][: question.limit]
         results = [
             Result(
@@ -110,12 +111,12 @@ class Search:
         searches = (place.backend.matching(place.store, query, limit, filter) for query in queries)
         return await _together(*map(_answered, searches))
 
-    async def _reranked(self, caller: Caller, question: Question, found: Sequence[Scored]) -> list[Scored]:
+    async def _reranked(
+        self, caller: Caller, question: Question, found: Sequence[Scored], reranker: str
+    ) -> list[Scored]:
         """The same as the reranker has it, by the queries as they were written."""
-        if self._settings.reranker is None:
-            return list(found)
         texts = [scored.hit.text for scored in found]
-        scores = await rerank(self._inside, caller, question.queries, texts, self._settings.reranker)
+        scores = await rerank(self._inside, caller, question.queries, texts, reranker)
         return in_order(Scored(scored.hit, score) for scored, score in zip(found, scores, strict=True))
 
     def _most(self, question: Question) -> int:
@@ -135,6 +136,15 @@ def _order(near: list[Hit], matching: list[Hit], weights: Weights) -> list[Score
     if not weights.embedding_weight:
         return by_words(matching)
     return fuse([Ranking(weights.embedding_weight, near), Ranking(weights.text_weight, matching)])
+
+
+async def _names(place: Place, candidates: Sequence[Scored], most: int) -> Mapping[str, str]:
+    """The names of the files of the first so many; of all, where some are gone and others take their place."""
+    first = {scored.hit.file_id for scored in candidates[:most]}
+    names = await place.names(first) if first else {}
+    if len(names) == len(first) or len(candidates) <= most:
+        return names
+    return await place.names({scored.hit.file_id for scored in candidates})
 
 
 async def _nothing(queries: Sequence[str]) -> list[list[Hit]]:

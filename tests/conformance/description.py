@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,7 +49,7 @@ class Description:
             "components": components,
         }
         """The part of it, as a description of its own."""
-        resource = Resource.from_contents({"components": components}, DRAFT202012)
+        resource = Resource.from_contents({"components": _with_ours(components)}, DRAFT202012)
         self._registry: Registry[Any] = Registry().with_resource(_BASE, resource)
         self.operations = [
             Operation(method, path) for path, item in self._paths.items() for method in _METHODS if method in item
@@ -110,6 +111,14 @@ def described() -> Description | None:
 def rooms() -> Iterator[str]:
     """The beginnings of the paths that are watched, as a gateway has them."""
     return (f"/v1{room}" for room in ROOMS)
+
+
+def _with_ours(components: dict[str, Any]) -> dict[str, Any]:
+    """The same with what a request may have here besides: the weights that OpenAI has in its file search tool alone."""
+    ours = deepcopy(components)
+    ranking = ours["schemas"]["VectorStoreSearchRequest"]["properties"]["ranking_options"]["properties"]
+    ranking["hybrid_search"] = {"$ref": "#/components/schemas/HybridSearchOptions"}
+    return ours
 
 
 def _typed(schema: Any, value: str) -> Any:
