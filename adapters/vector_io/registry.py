@@ -19,6 +19,7 @@ SHIPPED: dict[str, str] = {
     "qdrant": "adapters.vector_io.qdrant",
     "qdrant_edge": "adapters.vector_io.qdrant_edge",
     "sqlite_vec": "adapters.vector_io.sqlite_vec",
+    "weaviate": "adapters.vector_io.weaviate",
 }
 """The modules whose `BACKEND` each is."""
 

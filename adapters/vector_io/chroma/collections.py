@@ -15,8 +15,9 @@ import numpy
 from chromadb.api import ClientAPI
 from chromadb.errors import ChromaError, NotFoundError
 
-from adapters.vector_io.chroma.conditions import FILE, facts, hashed, is_fact, where
+from adapters.vector_io.chroma.conditions import FILE, facts, is_fact, where
 from adapters.vector_io.contract import Chunk, Hit
+from adapters.vector_io.facts import hashed
 from adapters.vector_io.filters import Attribute, Filter
 from adapters.vector_io.words import K1, B, query_words, words
 

@@ -7,10 +7,10 @@ where the text does; a group's key is `text:` and the hash of the name and all g
 such a key begins as the text that is asked for, and the number decides.
 """
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+from adapters.vector_io.facts import fact, hashed
 from adapters.vector_io.filters import Attribute, Attributes, Comparison, Compound, Filter
 
 Where: TypeAlias = dict[str, Any]
@@ -43,12 +43,6 @@ def facts(attributes: Attributes) -> dict[str, bool | float]:
 def is_fact(key: str) -> bool:
     """Whether a key of a record's metadata is one of those."""
     return key.startswith(("equal:", "number:", "text:"))
-
-
-def hashed(*parts: str) -> str:
-    """Letters and digits that stand for some texts."""
-    together = "".join(f"{len(part)}:{part}" for part in parts)
-    return hashlib.blake2b(together.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _said(filter: Filter) -> Where:
@@ -84,9 +78,7 @@ def _any(said: list[Where]) -> Where:
 
 
 def _fact(key: str, value: Attribute) -> str:
-    kind = "b" if isinstance(value, bool) else "s" if isinstance(value, str) else "n"
-    said = value if isinstance(value, str) else repr(float(value) + 0.0)  # so that 0 and -0 are equal
-    return f"equal:{hashed(kind, key, said)}"
+    return f"equal:{fact(key, value)}"
 
 
 def _number(key: str) -> str:

@@ -10,8 +10,9 @@ import numpy
 from pymilvus import DataType, Function, FunctionType, MilvusClient, MilvusException
 
 from adapters.vector_io.contract import Chunk, Hit
+from adapters.vector_io.facts import facts, hashed
 from adapters.vector_io.filters import Attribute, Filter
-from adapters.vector_io.milvus.expressions import expression, facts, hashed, numbers, texts
+from adapters.vector_io.milvus.expressions import expression, numbers, texts
 from adapters.vector_io.words import K1, B, query_words, words
 
 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it writes a traceback for each error that it raises

@@ -6,9 +6,7 @@ base32 whose order is that of the text. So it does not matter how Milvus quotes,
 is missing or of another type.
 """
 
-import base64
-import hashlib
-
+from adapters.vector_io.facts import fact, hashed, sortable
 from adapters.vector_io.filters import Attribute, Attributes, Comparison, Compound, Filter
 
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -19,18 +17,6 @@ NOTHING = 'id == ""'
 def expression(filter: Filter | None) -> str:
     """What is true for the rows that satisfy a filter; nothing where there is none."""
     return "" if filter is None else _said(filter)
-
-
-def fact(key: str, value: Attribute) -> str:
-    """That an attribute has a value."""
-    kind = "b" if isinstance(value, bool) else "s" if isinstance(value, str) else "n"
-    said = value if isinstance(value, str) else repr(float(value) + 0.0)  # so that 0 and -0 are equal
-    return hashed(kind, key, said)
-
-
-def facts(attributes: Attributes) -> list[str]:
-    """All that may be asked for with `eq`, `ne`, `in` and `nin`."""
-    return [fact(key, value) for key, value in attributes.items()]
 
 
 def numbers(attributes: Attributes) -> dict[str, float]:
@@ -45,17 +31,6 @@ def numbers(attributes: Attributes) -> dict[str, float]:
 def texts(attributes: Attributes) -> dict[str, str]:
     """All that may be compared with a text."""
     return {hashed("k", key): sortable(value) for key, value in attributes.items() if isinstance(value, str)}
-
-
-def sortable(text: str) -> str:
-    """A text in letters and digits, whose order by code points is that of the text."""
-    return base64.b32hexencode(text.encode("utf-8", "surrogatepass")).decode().rstrip("=")
-
-
-def hashed(*parts: str) -> str:
-    """Letters and digits that stand for some texts."""
-    together = "".join(f"{len(part)}:{part}" for part in parts)
-    return hashlib.blake2b(together.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _said(filter: Filter) -> str:

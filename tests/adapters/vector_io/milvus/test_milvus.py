@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from adapters.vector_io.contract import BackendUnavailable
 from adapters.vector_io.milvus import BACKEND, Options
-from adapters.vector_io.milvus.expressions import hashed, sortable
 from adapters.vector_io.words import words
 from tests.adapters.vector_io.openers.milvus_lite import shared
 from tests.adapters.vector_io.plenty import once_it_is_back, some_chunks, watched_loop
@@ -98,17 +97,6 @@ async def test_calls_leave_the_event_loop_free() -> None:
     assert longest[0] < 0.25
     await backend.drop("stall")
     await backend.close()
-
-
-@given(st.text(), st.text())
-def test_sortable_texts_keep_their_order(one: str, other: str) -> None:
-    assert (sortable(one) < sortable(other)) == (one < other)
-    assert (sortable(one) == sortable(other)) == (one == other)
-
-
-@given(st.lists(st.text(), max_size=3), st.lists(st.text(), max_size=3))
-def test_other_texts_have_another_hash(one: list[str], other: list[str]) -> None:
-    assert (hashed(*one) == hashed(*other)) == (one == other)
 
 
 @given(st.text("aZ09-_", max_size=6), st.text("aZ09-_", max_size=6))
