@@ -17,7 +17,7 @@ from adapters.wire.errors import (
 )
 from gateway.call import request_id_of
 from gateway.errors import render
-from gateway.server.exchange import BODY_SECONDS, CANCEL_ON_DISCONNECT, Exchange, Scope
+from gateway.server.exchange import BODY_SECONDS, CANCEL_ON_DISCONNECT, CUT, Exchange, Scope
 
 if TYPE_CHECKING:
     from gateway.server.listener import Listener
@@ -66,7 +66,11 @@ class Connection(asyncio.Protocol):
         self.deadline = _NEVER
         """When the client has waited too long to send, on the loop's clock."""
         self._bound = (0.0, "")
-        self._extensions = {CANCEL_ON_DISCONNECT: self.cancel_on_disconnect, BODY_SECONDS: self.give_body}
+        self._extensions = {
+            CANCEL_ON_DISCONNECT: self.cancel_on_disconnect,
+            BODY_SECONDS: self.give_body,
+            CUT: self.abort,
+        }
         self._reading: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._close_after = False

@@ -15,6 +15,8 @@ Scope: TypeAlias = MutableMapping[str, Any]
 
 CANCEL_ON_DISCONNECT = "isthmus.cancel_on_disconnect"
 """ASGI extension: a door that calls it has its task cancelled in the moment the client leaves."""
+CUT = "isthmus.cut"
+"""ASGI extension: a door that calls it ends the connection where an answer that has begun can't be made whole."""
 BODY_SECONDS = "isthmus.body_seconds"
 """ASGI extension: a door that calls it with a number of seconds and the name of the setting that says it gives its
 client so long, from now on, to send the body."""

@@ -166,6 +166,17 @@ def test_a_full_disk_is_told_of_and_leaves_nothing(house: House) -> None:
         assert client.files.content(after.id).content == CONTENT
 
 
+def test_a_file_that_lost_bytes_is_cut_off_and_never_taken_for_whole(house: House) -> None:
+    with house.start() as gateway:
+        client = client_of(gateway)
+        made = client.files.create(file=("a.bin", CONTENT), purpose="user_data")
+        os.truncate(house.state / "files" / "blobs" / made.id, 1_000_000)
+        with pytest.raises((openai.APIConnectionError, httpx.RemoteProtocolError)):
+            client.files.content(made.id)
+        until(lambda: "could not be sent to its end" in gateway.log)
+        assert client.files.retrieve(made.id) == made
+
+
 def test_a_client_that_leaves_leaves_nothing(house: House) -> None:
     with house.start() as gateway:
 

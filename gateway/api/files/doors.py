@@ -1,7 +1,7 @@
 """/v1/files: files are made, listed, shown, read and removed."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from litestar.params import PathParameter
 from litestar.response import Response, Stream
 
 from adapters.files.contract import BlobMissing, StoreUnavailable
-from adapters.wire.errors import BadRequest, NotFound, Unavailable
+from adapters.wire.errors import BadRequest, GatewayError, NotFound, Unavailable
 from config.file_storage import FileStorage
 from gateway.api.files.elsewhere import provider_of, send_on
 from gateway.api.files.form import FileForm, name_of, purpose_elsewhere
@@ -26,7 +26,7 @@ from gateway.files.elsewhere import Elsewhere, elsewhere_of
 from gateway.files.engine import Arrival, Files, reason, unknown_file
 from gateway.files.records import File
 from gateway.onion import Live
-from gateway.server.exchange import BODY_SECONDS
+from gateway.server.exchange import BODY_SECONDS, CUT
 from gateway.state.records.contract import RecordsUnavailable
 
 log = logging.getLogger("isthmus.files")
@@ -116,7 +116,8 @@ class FileDoors:
             headers = {"content-disposition": _disposition(file.filename)}
             if file.provider is None:
                 headers["content-length"] = str(file.bytes)
-            return Stream(_with_first(first, pieces), headers=headers, media_type="application/octet-stream")
+            cut = extension(request, CUT)
+            return Stream(_whole(file, first, pieces, cut), headers=headers, media_type="application/octet-stream")
 
     async def _take_in(self, request: _Request, files: Files, settings: FileStorage, caller: Caller) -> File:
         form = FileForm()
@@ -185,8 +186,14 @@ async def opened(live: Live, request: _Request) -> AsyncIterator[tuple[Files, Fi
 
 def give_time(request: _Request, settings: FileStorage) -> None:
     """A file has longer to arrive than other bodies."""
+    extension(request, BODY_SECONDS)(settings.body_seconds, "files.body_seconds")
+
+
+def extension(request: _Request, name: str) -> Callable[..., None]:
+    """What the gateway's own server offers a door."""
     extensions: dict[str, Any] = request.scope["extensions"] or {}
-    extensions[BODY_SECONDS](settings.body_seconds, "files.body_seconds")
+    offered: Callable[..., None] = extensions[name]
+    return offered
 
 
 def json_answer(content: object) -> Response[bytes]:
@@ -194,17 +201,24 @@ def json_answer(content: object) -> Response[bytes]:
     return Response(msgspec.json.encode(content), media_type="application/json")
 
 
-async def _with_first(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The bytes of a file; one that breaks off cuts the connection, so that nobody takes a part for the whole."""
+async def _whole(file: File, first: bytes, rest: AsyncIterator[bytes], cut: Callable[[], None]) -> AsyncIterator[bytes]:
+    """The bytes of a file; where some are missing the connection is cut, so that nobody takes a part for the whole."""
+    size = len(first)
     yield first
+    why = ""
     try:
         async for piece in rest:
+            size += len(piece)
             yield piece
-    except (StoreUnavailable, BlobMissing) as error:
-        log.error("a file could not be sent to its end: %s", reason(error))
-        raise
+    except (StoreUnavailable, BlobMissing, GatewayError) as error:
+        why = reason(error)
     finally:
         await rest.aclose()  # type: ignore[attr-defined]
+    if file.provider is None and size != file.bytes and not why:
+        why = f"the store has {size} bytes of {file.bytes}"
+    if why:
+        log.error("the file %s could not be sent to its end: %s", file.id, why)
+        cut()
 
 
 def _disposition(filename: str) -> str:
