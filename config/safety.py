@@ -6,7 +6,6 @@ from msgspec import Meta, Struct, field
 
 from config.values import Name, Seconds, Share
 
-
 MODERATION_MODELS = (
     "omni-moderation-latest",
     "omni-moderation-2024-09-26",

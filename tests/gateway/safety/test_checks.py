@@ -146,7 +146,7 @@ def fails(error: BaseException) -> Callable[[Sequence[Content]], Any]:
     ],
 )
 async def test_a_fault_is_told_in_words_without_the_text_until_it_judges_again(
-    answer: Callable[[Sequence[Content]], Any], told: str
+    answer: Callable[[Sequence[Content]], Any], told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     checks = build(one="")
     made = Scripted.made[0]
@@ -155,6 +155,7 @@ async def test_a_fault_is_told_in_words_without_the_text_until_it_judges_again(
         await judge(checks)
     assert str(refused.value) == told
     assert dict(checks.conditions()) == {"safety.one": told}
+    assert "secret" not in caplog.text
     made.answer = good
     await judge(checks)
     assert dict(checks.conditions()) == {}
