@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import traceback
-import traceback
 from collections.abc import Sequence
 
 import msgspec
@@ -106,9 +105,3 @@ class RunningCheck:
         if self.fault is None:
             log.warning("the check %s can't judge: %s", self.name, why)
         self.fault = why
-
-
-def _place(error: Exception) -> str:
-    """Where it was raised. What it says is not told: it may be the text that is judged."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{last.filename}:{last.lineno}"
