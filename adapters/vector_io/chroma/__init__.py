@@ -11,7 +11,7 @@ from adapters.vector_io.contract import BackendType, VectorBackend
 class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where it keeps its files."""
 
-    folder: str = ""
+    folder: str | None = None
     """The gateway's own unless said."""
 
 
@@ -25,7 +25,7 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     demand()
     from adapters.vector_io.chroma.backend import Chroma, embedded
 
-    return Chroma(name, embedded(folder / options.folder), threads=4)
+    return Chroma(name, embedded(folder / (options.folder or "")), threads=4)
 
 
 BACKEND = BackendType("chroma", Options, _open, one_process=True)

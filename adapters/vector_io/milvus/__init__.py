@@ -13,7 +13,7 @@ from config.values import shown
 class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where it is."""
 
-    uri: str = ""
+    uri: str | None = None
     """http(s)://host:port of a server or cluster; or a folder for Milvus Lite, the gateway's own unless said."""
     token: str | None = None
     """user:password, or an API key."""
@@ -33,7 +33,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     @property
     def is_remote(self) -> bool:
         """Whether it is a server, and no folder."""
-        return self.uri.startswith(("http://", "https://", "tcp://"))
+        return (self.uri or "").startswith(("http://", "https://", "tcp://"))
 
 
 def _open(name: str, options: Options, folder: Path) -> VectorBackend:

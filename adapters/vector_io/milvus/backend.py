@@ -24,7 +24,7 @@ class Milvus:
     def __init__(self, name: str, options: "Options", folder: Path) -> None:
         self._name = name
         self._options = options
-        self._lite = None if options.is_remote else Lite(folder / options.uri)
+        self._lite = None if options.is_remote else Lite(folder / (options.uri or ""))
         self._threads = ThreadPoolExecutor(options.connections, f"milvus-{name}")
         self._collections: Collections | None = None
         self._starts = 0
@@ -95,7 +95,7 @@ class Milvus:
 
         options = self._options
         with self._connecting:
-            uri, starts = (self._lite.address(), self._lite.starts) if self._lite else (options.uri, 0)
+            uri, starts = (self._lite.address(), self._lite.starts) if self._lite else (options.uri or "", 0)
             if self._collections is None or starts != self._starts:  # a connection waits long before it tries again
                 place = {"uri": uri, "token": options.token or "", "db_name": options.database or ""}
                 self._collections, self._starts = Collections(options.timeout_seconds, **place), starts

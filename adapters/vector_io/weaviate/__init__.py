@@ -15,7 +15,7 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     url: str
     """http(s)://host:port of its REST API."""
-    grpc: str = ""
+    grpc: str | None = None
     """host:port of its gRPC API; unless said, port 50051 of the same host, or 443 with https."""
     api_key: str | None = None
     """Sent with each request."""

@@ -99,7 +99,7 @@ class Weaviate:
         options = self._options
         place = urlsplit(options.url)
         secure = place.scheme == "https"
-        host, grpc = place.hostname or "localhost", urlsplit(f"//{options.grpc}")
+        host, grpc = place.hostname or "localhost", urlsplit(f"//{options.grpc or ''}")
         seconds = options.timeout_seconds
         client = weaviate.connect_to_custom(
             http_host=host,
