@@ -16,6 +16,8 @@ from gateway.observe.counters import Counters
 
 log = logging.getLogger("isthmus.safety")
 
+_OF_THE_CALL = frozenset({400, 413, 429})
+"""What a model refuses for this text or this caller alone: the check is well."""
 _AT_ONCE = 64
 """Judgements of one check that are made at the same time in one worker; further ones wait."""
 
@@ -97,7 +99,7 @@ class RunningCheck:
 
     def _failed(self, why: str, cause: BaseException | None) -> CheckUnavailable:
         self._counters.add("safety_judgements", self.name, "failed")
-        if not (isinstance(cause, GatewayError) and cause.status < 500):
+        if not (isinstance(cause, GatewayError) and cause.status in _OF_THE_CALL):
             self._fail(why)
         return CheckUnavailable(why)
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from adapters.safety.contract import Ask, CheckType, CheckUnavailable, Content, Judgement
 from adapters.safety.registry import CHECKS
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, UnknownModel, UpstreamError
 from adapters.wire.usage import Usage
 from config.safety import Check, Safety
 from gateway.auth import ANYBODY
@@ -141,6 +141,7 @@ def fails(error: BaseException) -> Callable[[Sequence[Content]], Any]:
     [
         (fails(CheckUnavailable("away")), "away"),
         (fails(UpstreamError("secret text", status=503, code="overloaded")), "the model it asks: overloaded"),
+        (fails(UnknownModel("secret text")), "the model it asks: model_not_found"),
         (fails(ZeroDivisionError("secret text")), "ZeroDivisionError"),
         (lambda contents: [HARMLESS], "it did not judge each of the contents"),
     ],
