@@ -116,7 +116,9 @@ async def find(
     backend: Any = kept
 
     async def named(files: Collection[str]) -> Mapping[str, str]:
-        return {file: f"{file}.txt" for file in files} if names is None else names
+        return {
+            file: f"{file}.txt" if names is None else names[file] for file in files if names is None or file in names
+        }
 
     settings = VectorStores(search=search or Search(), embedding=embedding or EmbeddingModel(model="meaning"))
     place = Place(store="vs_1", backend=backend, model="meaning", dimensions=dimensions, names=named)

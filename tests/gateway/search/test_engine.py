@@ -305,3 +305,11 @@ async def test_an_answer_that_is_none_is_said_to_be_that(
     search = Search(rewriter="m" if operation == "chat" else None, reranker="m" if operation == "rerank" else None)
     with pytest.raises(UpstreamError, match=said):
         await find(Kept(*PETS), models, "cats", search=search, rewrite_query=operation == "chat")
+
+
+async def test_vectors_of_many_dimensions_are_read_beside_the_loop(models: Models) -> None:
+    long = [0.0] * 20_000
+    models.embeddings = lambda asked: {"data": [{"index": 0, "embedding": [1.0, *long]}], "model": "m"}
+    with pytest.raises(UpstreamError, match="have not the 3 dimensions") as raised:
+        await find(Kept(*PETS), models, "cats")
+    assert raised.value.code == "dimensions_differ"
