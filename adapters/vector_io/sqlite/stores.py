@@ -28,6 +28,8 @@ _Identity: TypeAlias = tuple[int, int]
 _BUSY_SECONDS = 10.0
 """How long a write waits for those of other processes."""
 _READERS = 4
+_LOOK_AFTER = 10_000
+"""Steps of SQLite's machine, some tenths of a millisecond, after which is looked whether anybody waits."""
 _IDLE = 64
 """Connections that are kept open while nobody uses them; each has a file or three open."""
 _PRAGMAS = (
@@ -172,28 +174,19 @@ class _Reading(Generic[_T]):
 
     def __init__(self, work: Read[_T]) -> None:
         self._work = work
-        self._lock = threading.Lock()
-        self._connection: apsw.Connection | None = None
         self._stopped = False
 
     def __call__(self, connection: apsw.Connection, path: Path) -> _T:
-        with self._lock:
-            if self._stopped:
-                raise apsw.InterruptError("nobody waits for it")
-            self._connection = connection
+        connection.set_progress_handler(lambda: self._stopped, _LOOK_AFTER)
+        connection.execute("BEGIN")
         try:
-            connection.execute("BEGIN")
             return self._work(connection, path)
         finally:
-            with self._lock:
-                self._connection = None
+            connection.set_progress_handler(None)
             connection.execute("ROLLBACK")
 
     def stop(self) -> None:
-        with self._lock:
-            self._stopped = True
-            if self._connection is not None:
-                self._connection.interrupt()
+        self._stopped = True
 
 
 class _Idle:

@@ -51,8 +51,8 @@ async def test_a_reading_that_nobody_waits_for_is_interrupted(stores: Stores) ->
     await stores.close(lambda: None)  # which waits for every thread
 
 
-def test_a_reading_that_was_given_up_does_not_begin(tmp_path: Path) -> None:
-    reading = stores_module._Reading(lambda connection, path: None)
+def test_a_reading_that_was_given_up_goes_no_further(tmp_path: Path) -> None:
+    reading = stores_module._Reading(lambda connection, path: connection.execute(ENDLESS).get)
     reading.stop()
     with pytest.raises(apsw.InterruptError):
         reading(apsw.Connection(":memory:"), tmp_path)
