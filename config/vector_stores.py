@@ -11,7 +11,7 @@ class Backend(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A vector database."""
 
     type: str
-    """What it is: see docs/vector-stores.md; or a backend of an installed package."""
+    """What it is: see docs/vector-backends.md; or a backend of an installed package."""
     options: dict[str, Any] = field(default_factory=dict)
     """What only this type knows; checked against its own type."""
 
