@@ -269,7 +269,7 @@ def test_owners_take_turns(start_gateway: StartGateway, embeddings: Embeddings, 
 def test_many_files_at_once_do_not_slow_chat(start_gateway: StartGateway, upstream: Upstream, tmp_path: Path) -> None:
     gateway = start_gateway(**sections(tmp_path / "state"))
     client = client_of(gateway)
-    files = [upload(client, words(20_000), f"{number}.txt") for number in range(12)]
+    files = [upload(client, words(6_000), f"{number}.txt") for number in range(12)]
     store = client.vector_stores.create(file_ids=files, chunking_strategy=SMALL)  # type: ignore[arg-type]
     seconds: list[float] = []
     while client.vector_stores.retrieve(store.id).status == "in_progress":
