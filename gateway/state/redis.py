@@ -67,6 +67,8 @@ class Redis:
         self._counters = counters
         self._channels = Channels(self._nodes.listener)
         self._quiet_until: dict[str, float] = {}
+        self._is_told = False
+        """Whether the last that the log says of it is that it does not answer."""
         self._probing = asyncio.get_running_loop().create_task(self._probe())
 
     @property
@@ -123,6 +125,10 @@ class Redis:
         while True:
             await asyncio.sleep(_PROBE_SECONDS)
             await self._nodes.probe(self._until())
+            if self._is_told and self.trouble is None:
+                self._is_told = False
+                self._quiet_until.clear()
+                log.info("redis: it answers again")
 
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self._timeout
@@ -148,5 +154,6 @@ class Redis:
         now = time.monotonic()
         if reason != "resting" and now >= self._quiet_until.get(reason, 0):
             self._quiet_until[reason] = now + _QUIET
+            self._is_told = True
             log.warning("redis: %s; requests go on without it", reason)
         return RedisUnavailable(reason)

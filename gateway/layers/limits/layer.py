@@ -141,7 +141,8 @@ class Limits:
 
     def _refuse(self, refusal: Refusal) -> GatewayError:
         bucket = refusal.bucket
-        self._counters.add("limits_refused", "reserved" if bucket.per and refusal.held else bucket.measure.name.lower())
+        limit = "budget" if bucket.per else bucket.measure.name.lower()
+        self._counters.add("limits_refused", "reserved" if bucket.per and refusal.held else limit)
         if refusal.first:
             self._desk.alarm.spent(bucket, refusal.spent)
         return refused(refusal, standing_refused(refusal))

@@ -3,6 +3,7 @@ given what another asked for.
 """
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -138,6 +139,23 @@ async def test_gone_and_back(own_redis: RedisServer) -> None:
         own_redis.start()
         await eventually(lambda: works(redis))
         assert redis.trouble is None
+
+
+async def test_the_log_says_when_it_is_back(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("isthmus"), "propagate", True)
+    caplog.set_level("INFO", "isthmus")
+    async with connected(own_redis.settings(timeout_ms=TIMEOUT_MS)) as redis:
+
+        async def said(last: str) -> bool:
+            return bool(caplog.messages) and last in caplog.messages[-1]
+
+        own_redis.stop()
+        await fails(redis)
+        assert await said("requests go on without it")
+        own_redis.start()
+        await eventually(lambda: said("it answers again"))
 
 
 async def test_gone_in_the_middle_of_a_command(own_redis: RedisServer) -> None:

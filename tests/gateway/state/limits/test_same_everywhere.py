@@ -115,7 +115,11 @@ async def run(operations: list[tuple[object, ...]], server: RedisServer) -> None
                     if isinstance(here, Refusal) or isinstance(there, Refusal):
                         assert here == there
                         continue
-                    assert (list(here.used), list(here.spent), here.now) == (list(there.used), list(there.spent), there.now)
+                    assert (list(here.used), list(here.spent), here.now) == (
+                        list(there.used),
+                        list(there.spent),
+                        there.now,
+                    )
                     kept = Kept(clock.now, buckets, amounts)
                     onlooker.calls.append(kept)
                     open_leases.append((here, there, kept))
