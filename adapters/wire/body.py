@@ -79,8 +79,8 @@ class Body:
 def parse(raw: bytes, *, default_model: Raw | None = None) -> Body:
     """Read the top level of a request.
 
-    Raises BadRequest on anything but one JSON object in UTF-8 with distinct keys, a `model` where there is no default, a
-    boolean `stream` and `stream_options` that fit: no two readers may understand it differently.
+    Raises BadRequest on anything but one JSON object in UTF-8 with distinct keys, a `model` where there is no default,
+    a boolean `stream` and `stream_options` that fit: no two readers may understand it differently.
     """
     try:
         fields = _fields.decode(raw)
