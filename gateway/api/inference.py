@@ -1,4 +1,4 @@
-"""The doors of calls (chat, completions, embeddings, rerank, messages, moderations): HTTP to a Call, and a Reply back."""
+"""The doors of calls (chat, completions, embeddings, rerank, messages …): HTTP to a Call, and the Reply back."""
 
 import asyncio
 from typing import Any
