@@ -13,10 +13,12 @@ from litestar.response import Response
 
 from gateway.api.admin.shapes import KeyChange, NewKey, Rotation
 from gateway.api.files.uploads import Completion, NewUpload
+from gateway.api.vector_stores.shapes import AttributesChange, NewFileBatch, NewStore, NewStoreFile, StoreChange
 from gateway.onion import Live
 
-_SENT = (NewKey, KeyChange, Rotation, NewUpload, Completion)
-_PARTS = ("admin", "files")
+_STORED = (NewStore, StoreChange, NewStoreFile, NewFileBatch, AttributesChange)
+_SENT = (NewKey, KeyChange, Rotation, NewUpload, Completion, *_STORED)
+_PARTS = ("admin", "files", "vector_stores")
 """Folders whose doors are described beside them."""
 
 

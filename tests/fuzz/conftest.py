@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import KEY, UPSTREAM_KEY
 from tests.gateway.api.admin_client import ADMIN_KEY
 from tests.gateway_process import GatewayProcess
+from tests.scenarios.raw import RawClient
 from tests.upstream import Case, Request, Step, Upstream, event_stream, frame, json_answer
 
 TIMES = int(os.environ.get("FUZZ", "1"))
@@ -58,6 +59,7 @@ def fuzzed(
         "admin": {"key": ADMIN_KEY},
         "state": {"records": {"folder": str(tmp_path_factory.mktemp("state"))}},
         "files": {},
+        "vector_stores": {"embedding": {"model": MODEL}, "stores_of_owner": 100_000},
         "providers": {"scripted": {"base_url": upstream.base_url, "api_key": UPSTREAM_KEY}},
         "models": {
             name: {"deployments": [{"provider": "scripted", "model": case.name}]}
@@ -69,3 +71,15 @@ def fuzzed(
         yield running
         assert running.memory - before < GROWTH_MAX
     running.assert_no_fault(secrets=(UPSTREAM_KEY, KEY, ADMIN_KEY))
+
+
+@pytest.fixture(scope="session")
+def vector_store(fuzzed: GatewayProcess) -> str:
+    """The id of one that stays, with nothing in it."""
+    with RawClient(fuzzed.port) as client:
+        client.send(
+            b"POST /v1/vector_stores HTTP/1.1\r\nhost: g\r\ncontent-length: 2\r\n"
+            b"authorization: Bearer " + KEY.encode() + b"\r\n\r\n{}"
+        )
+        made: str = client.answer().json["id"]
+    return made

@@ -9,7 +9,7 @@ from litestar.response import Response
 
 from gateway.api.vector_stores.files import files_page
 from gateway.api.vector_stores.opened import AnyRequest, answer, is_id, opened
-from gateway.api.vector_stores.shapes import NewBatch, read
+from gateway.api.vector_stores.shapes import NewFileBatch, read
 from gateway.api.vector_stores.shown import batch_shown
 from gateway.api.vector_stores.stores import StoreId, found_store, living_store
 from gateway.onion import Live
@@ -27,7 +27,7 @@ def batch_doors(live: Live) -> list[HTTPRouteHandler]:
     @post(path, status_code=200, request_max_body_size=_BODY_BYTES)
     async def create_batch(request: AnyRequest, vector_store_id: StoreId) -> Response[bytes]:
         async with opened(live, request) as (engine, caller):
-            asked = read(await request.body(), NewBatch)
+            asked = read(await request.body(), NewFileBatch)
             store = await living_store(engine, caller.owner, vector_store_id)
             return answer(batch_shown(await engine.attach_batch(caller, store, asked.wanted())))
 

@@ -12,7 +12,7 @@ from litestar.response import Response, Stream
 
 from adapters.wire.errors import BadRequest
 from gateway.api.vector_stores.opened import AnyRequest, answer, asked_of, is_id, listing, opened
-from gateway.api.vector_stores.shapes import AttributesChange, NewFile, read
+from gateway.api.vector_stores.shapes import AttributesChange, NewStoreFile, read
 from gateway.api.vector_stores.shown import file_shown, list_shown
 from gateway.api.vector_stores.stores import BODY_BYTES, StoreId, found_store, living_store
 from gateway.onion import Live
@@ -65,7 +65,7 @@ class StoreFileDoors:
     async def attach(self, request: AnyRequest, id: str) -> Response[bytes]:
         """Have a file taken in."""
         async with opened(self._live, request) as (engine, caller):
-            asked = read(await request.body(), NewFile)
+            asked = read(await request.body(), NewStoreFile)
             store = await living_store(engine, caller.owner, id)
             return answer(file_shown(await engine.attach(caller, store, asked.wanted())))
 

@@ -14,37 +14,40 @@ from gateway.vector_stores.kept import Attributes, Settings, Wanted
 _EXACT: Final = 2**53
 """Whole numbers below this are exact as floats."""
 
-Key = Annotated[str, Meta(max_length=64)]
-Text = Annotated[str, Meta(max_length=512)]
+_KEPT: Final = {"pattern": r"^[^\x00]*$"}
+"""What is checked in `read`, for the description of what is served."""
+
+Key = Annotated[str, Meta(max_length=64, extra_json_schema=_KEPT)]
+Text = Annotated[str, Meta(max_length=512, extra_json_schema=_KEPT)]
 Metadata = Annotated[dict[Key, Text], Meta(max_length=16)]
 GivenAttributes = Annotated[dict[Key, Text | float | bool], Meta(max_length=16)]
-StoreName = Annotated[str, Meta(max_length=512)]
-FileId = Annotated[str, Meta(max_length=256)]
+StoreName = Annotated[str, Meta(max_length=512, extra_json_schema=_KEPT)]
+FileId = Annotated[str, Meta(max_length=256, extra_json_schema=_KEPT)]
 
 _B = TypeVar("_B", bound=Struct)
 
 
-class Auto(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="auto"):
+class AutoChunking(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="auto"):
     """OpenAI's own choice."""
 
 
-class Sizes(Struct, frozen=True, forbid_unknown_fields=True):
+class ChunkSizes(Struct, frozen=True, forbid_unknown_fields=True):
     """Of chunks, in tokens."""
 
     max_chunk_size_tokens: Annotated[int, Meta(ge=100, le=4_096)]
     chunk_overlap_tokens: Annotated[int, Meta(ge=0)]
 
 
-class Static(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="static"):
+class StaticChunking(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="static"):
     """A choice of the caller's."""
 
-    static: Sizes
+    static: ChunkSizes
 
 
-Strategy: TypeAlias = Auto | Static
+Strategy: TypeAlias = AutoChunking | StaticChunking
 
 
-class Expiry(Struct, forbid_unknown_fields=True):
+class StoreExpiry(Struct, forbid_unknown_fields=True):
     """When a store ends."""
 
     anchor: Literal["last_active_at"]
@@ -56,9 +59,9 @@ class NewStore(Struct, forbid_unknown_fields=True, kw_only=True):
 
     file_ids: Annotated[list[FileId], Meta(max_length=500)] = []
     name: StoreName = ""
-    description: Annotated[str, Meta(max_length=4_096)] | UnsetType = UNSET
-    expires_after: Expiry | UnsetType = UNSET
-    chunking_strategy: Strategy = Auto()
+    description: Annotated[str, Meta(max_length=4_096, extra_json_schema=_KEPT)] | UnsetType = UNSET
+    expires_after: StoreExpiry | UnsetType = UNSET
+    chunking_strategy: Strategy = AutoChunking()
     metadata: Metadata | None = None
 
     def settings(self) -> Settings:
@@ -80,7 +83,7 @@ class StoreChange(Struct, forbid_unknown_fields=True, kw_only=True):
     """What of a store is to be changed: what is not named stays, and null takes away."""
 
     name: StoreName | UnsetType | None = UNSET
-    expires_after: Expiry | UnsetType | None = UNSET
+    expires_after: StoreExpiry | UnsetType | None = UNSET
     metadata: Metadata | UnsetType | None = UNSET
 
     def applied(self, settings: Settings) -> Settings:
@@ -94,12 +97,12 @@ class StoreChange(Struct, forbid_unknown_fields=True, kw_only=True):
         return settings
 
 
-class NewFile(Struct, forbid_unknown_fields=True, kw_only=True):
+class NewStoreFile(Struct, forbid_unknown_fields=True, kw_only=True):
     """A file to be taken in."""
 
     file_id: FileId
     attributes: GivenAttributes | UnsetType | None = UNSET
-    chunking_strategy: Strategy = Auto()
+    chunking_strategy: Strategy = AutoChunking()
 
     def wanted(self, path: str = "") -> Wanted:
         """What is to be done. `path` is where it stands in a request."""
@@ -107,13 +110,13 @@ class NewFile(Struct, forbid_unknown_fields=True, kw_only=True):
         return Wanted(self.file_id, given(self.attributes, f"{path}attributes"), chunking)
 
 
-class NewBatch(Struct, forbid_unknown_fields=True, kw_only=True):
+class NewFileBatch(Struct, forbid_unknown_fields=True, kw_only=True):
     """Files to be taken in together."""
 
     file_ids: Annotated[list[FileId], Meta(min_length=1, max_length=2_000)] | UnsetType = UNSET
-    files: Annotated[list[NewFile], Meta(min_length=1, max_length=2_000)] | UnsetType = UNSET
+    files: Annotated[list[NewStoreFile], Meta(min_length=1, max_length=2_000)] | UnsetType = UNSET
     attributes: GivenAttributes | UnsetType | None = UNSET
-    chunking_strategy: Strategy = Auto()
+    chunking_strategy: Strategy = AutoChunking()
 
     def wanted(self) -> list[Wanted]:
         """What is to be done for each file: of one that is named twice, what was said last. Raises BadRequest."""
@@ -154,7 +157,7 @@ def read(body: bytes, kind: type[_B]) -> _B:
 
 def chunking_of(strategy: Strategy, path: str) -> Chunking:
     """How a text is cut. Raises BadRequest where chunks overlap by more than half."""
-    if isinstance(strategy, Auto):
+    if isinstance(strategy, AutoChunking):
         return Chunking()
     most, overlap = strategy.static.max_chunk_size_tokens, strategy.static.chunk_overlap_tokens
     if overlap * 2 > most:
