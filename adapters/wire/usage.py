@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, gc=False):
     """What a call used, in tokens. All other classes are part of the prompt's or the completion's."""
 
     prompt_tokens: int = 0
