@@ -33,6 +33,12 @@ def route(*models: str) -> dict[str, Any]:
     return {"fast": {"deployments": deployments, "retry": {"attempts": 1}}}
 
 
+@pytest.fixture
+def start_gateway(collector: Collector, start_gateway: StartGateway) -> StartGateway:
+    """Gateways that end before their collector does: their last spans are awaited."""
+    return start_gateway
+
+
 def traced(start_gateway: StartGateway, collector: Collector, *models: str, **otlp: Any) -> GatewayProcess:
     settings = {"endpoint": collector.url, "headers": {"x-tenant": "mine"}, **otlp}
     return start_gateway(models=route(*(models or ("talker",))), telemetry={"otlp": settings})

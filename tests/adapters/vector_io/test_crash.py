@@ -15,10 +15,10 @@ WRITTEN = 40
 """Files, after which the writer is killed in the middle of something."""
 
 
-@pytest.mark.parametrize("opener", EMBEDDED, ids=lambda opener: opener.name)
-async def test_a_killed_writer_loses_nothing_that_it_was_told_is_written(opener: Opener, tmp_path: Path) -> None:
-    said = _write_until_killed(opener.name, tmp_path)
-    backend = Folder(opener.name, tmp_path).open()
+@pytest.mark.parametrize("kind", EMBEDDED, ids=lambda kind: kind.name)
+async def test_a_killed_writer_loses_nothing_that_it_was_told_is_written(kind: Opener, tmp_path: Path) -> None:
+    said = _write_until_killed(kind.name, tmp_path)
+    backend = Folder(kind.name, tmp_path).open()
     await backend.start()
     counts = {at: await backend.count(STORE, f"file-{at}") for at in range(said[-1] + 3)}
     removed = {at for at in range(said[-1] + 1) if at % 4 == 2 and at + 1 <= said[-1]}

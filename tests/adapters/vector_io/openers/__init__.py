@@ -36,6 +36,8 @@ class Opener(Struct, frozen=True):
     words_tolerance: float = 0.001
     """By how much a score by words may differ from the reference, as a part of it."""
     one_process: bool = False
+    twin: bool = False
+    """Another one runs by the same code: only its being away is tried on this one."""
     embedded: bool = False
     """Whether what it keeps is in a folder of this machine, and survives the death of the process."""
 

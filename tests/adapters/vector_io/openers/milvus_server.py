@@ -44,4 +44,4 @@ def place(folder: Path) -> Iterator[Served]:
     yield Served(server())
 
 
-OPENER = Opener("milvus_server", place, words_tolerance=0.001)
+OPENER = Opener("milvus_server", place, twin=True)
