@@ -1,5 +1,6 @@
 """The npm packages that the tests of Node clients need, installed once beside `node/package.json`."""
 
+import fcntl
 import shutil
 import subprocess
 from functools import cache
@@ -28,6 +29,13 @@ def _missing() -> str | None:
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if int(version.lstrip("v").split(".")[0]) < _OLDEST_NODE:
         return f"Node.js {version} is older than {_OLDEST_NODE}"
+    with (FOLDER / "package.json").open() as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)  # tests of several processes may come here at once
+        return _install()
+
+
+def _install() -> str | None:
+    """Put the packages in place; why that can't be done, None when it is."""
     stamp = FOLDER / "node_modules" / ".installed"
     lock = (FOLDER / "package-lock.json").read_text()
     if stamp.exists() and stamp.read_text() == lock:

@@ -266,4 +266,5 @@ def test_s3_that_is_away_slow_or_asks_for_less_loses_nothing(
         s3_server.start()
         assert client.files.content(made.id).content == content
         assert [file.id for file in client.files.list()] == [made.id]
-        assert s3_server.keys() == {f"gateway/{made.id}"}
+        kept = s3_server.keys()
+        assert [key for key in kept if key.startswith("gateway/")] == [f"gateway/{made.id}"]
