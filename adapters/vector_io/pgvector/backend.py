@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
 
+from adapters.postgres import BROKEN, borrowed
 from adapters.vector_io.contract import BackendUnavailable, Chunk, Hit
 from adapters.vector_io.filters import Attribute, Filter
 from adapters.vector_io.pgvector import tables
@@ -33,8 +34,6 @@ _AT_ONCE = 100
 """Rows that are encoded before the event loop may do something else."""
 _LOCK = 0x69737468766563
 """Whoever holds this advisory lock may make tables."""
-_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""Raised on a connection that is closed already, or that the server has just taken leave of."""
 _NO_STORE = asyncpg.UndefinedTableError
 
 
@@ -155,9 +154,9 @@ class Pgvector:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator["Connection"]:
         try:
-            async with asyncio.timeout(self._options.timeout_seconds), _borrowed(await self._opened()) as connection:
+            async with asyncio.timeout(self._options.timeout_seconds), borrowed(await self._opened()) as connection:
                 yield connection
-        except (OSError, asyncpg.PostgresError, *_BROKEN) as error:  # a TimeoutError is an OSError
+        except (OSError, asyncpg.PostgresError, *BROKEN) as error:  # a TimeoutError is an OSError
             raise BackendUnavailable(f"{self._name}: {_reason(error)}") from None
 
     async def _opened(self) -> "asyncpg.Pool":
@@ -199,19 +198,6 @@ _SCHEMA = """SELECT nspname FROM pg_type JOIN pg_namespace ON pg_namespace.oid =
 
 async def _keep(connection: "asyncpg.Connection") -> None:
     """Leave a connection's settings as they are when it goes back: nothing changes them."""
-
-
-@asynccontextmanager
-async def _borrowed(pool: "asyncpg.Pool") -> AsyncIterator["Connection"]:
-    """A connection of the pool; one that is broken or has an answer to come is thrown away, not asked to tidy up."""
-    connection = await pool.acquire()
-    try:
-        yield connection
-    except (TimeoutError, asyncio.CancelledError, *_BROKEN):
-        connection.terminate()
-        raise
-    finally:
-        await pool.release(connection)
 
 
 async def _forget(connection: "Connection", names: Tables, condition: str, value: object) -> tuple[int, int]:

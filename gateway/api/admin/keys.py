@@ -16,6 +16,7 @@ from msgspec import structs
 from adapters.wire.errors import AlreadyThere, BadRequest, NotFound
 from gateway.api.admin.credential import records_of, require_admin, unavailable
 from gateway.api.admin.shapes import KeyChange, NewKey, Rotation, check_addresses, read, shown
+from gateway.api.paging import is_ascending, query_of
 from gateway.auth.stored import MICROSECONDS, Settings, StoredKey, StoredKeys
 from gateway.call import request_id_of
 from gateway.onion import Live
@@ -88,16 +89,14 @@ class AdminKeys:
     async def page(self, request: _Request) -> Response[bytes]:
         """Some of the keys, as OpenAI's lists are paged."""
         with self._opened(request) as stored:
-            query = _query(request, "after", "limit", "order")
-            limit, order = _limit(query.get("limit")), query.get("order", "desc")
-            if order not in ("asc", "desc"):
-                raise BadRequest("'order' is asc or desc.", param="order", code="invalid_value")
+            query = query_of(request, "after", "limit", "order")
+            limit, ascending = _limit(query.get("limit")), is_ascending(query)
             after = None
             if (cursor := query.get("after")) is not None:
                 after = await stored.get(cursor)
                 if after is None:
                     raise _unknown(cursor, param="after")
-            found = await stored.page(limit + 1, after, ascending=order == "asc")
+            found = await stored.page(limit + 1, after, ascending=ascending)
             data = [shown(key) for key in found[:limit]]
             return _json(
                 {
@@ -199,17 +198,6 @@ def _unknown(key_id: str, *, param: str | None = None) -> NotFound:
 def _name_taken(name: str) -> AlreadyThere:
     message = f"The name '{name}' was given to a key before, and usage is told by it. Choose another."
     return AlreadyThere(message, param="name", code="name_taken")
-
-
-def _query(request: _Request, *known: str) -> dict[str, str]:
-    """The parameters of a URL. Raises BadRequest for one that nobody knows, or that stands twice."""
-    said: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in known or name in said:
-            problem = "stands twice" if name in said else f"is not known here: {', '.join(known)} are"
-            raise BadRequest(f"'{name[:64]}' {problem}.", param=name[:64], code="invalid_value")
-        said[name] = value
-    return said
 
 
 def _limit(text: str | None) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import asyncpg
 
+from adapters.postgres import BROKEN, borrowed
 from gateway.state.records.contract import Conflict, RecordsUnavailable, Row, Step, Value
 from gateway.state.records.migrations import APPLIED, APPLY, TABLE, pending
 
@@ -25,8 +26,6 @@ _TIMEOUT_SECONDS = 15.0
 _CONNECTIONS = 4
 """Of each worker, at most; none while nothing is asked."""
 _IDLE_SECONDS = 300.0
-_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""Raised on a connection that is closed already, or that the server has just taken leave of."""
 _LOCK = 0x697374686D7573
 """Whoever holds this advisory lock may change the tables: the letters of the project's name."""
 
@@ -82,14 +81,14 @@ class PostgresRecords:
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 pool = await self._prepared()
-                async with _borrowed(pool) as connection:
+                async with borrowed(pool) as connection:
                     yield connection
         except asyncpg.UniqueViolationError as error:
             raise Conflict(error.constraint_name or str(error)) from None
         except RecordsUnavailable as error:
             self.fault = str(error)
             raise
-        except (OSError, asyncpg.PostgresError, *_BROKEN) as error:  # a TimeoutError is an OSError
+        except (OSError, asyncpg.PostgresError, *BROKEN) as error:  # a TimeoutError is an OSError
             self.fault = f"PostgreSQL: {_reason(error)}"
             raise RecordsUnavailable(self.fault) from None
         self.fault = None
@@ -112,23 +111,10 @@ class PostgresRecords:
                     },
                 )
             if not self._migrated:
-                async with _borrowed(self._pool) as connection, connection.transaction():
+                async with borrowed(self._pool) as connection, connection.transaction():
                     await _migrate(connection)
                 self._migrated = True
         return self._pool
-
-
-@asynccontextmanager
-async def _borrowed(pool: "asyncpg.Pool") -> AsyncIterator["Connection"]:
-    """A connection of the pool; one that is broken or has an answer to come is thrown away, not asked to tidy up."""
-    connection = await pool.acquire()
-    try:
-        yield connection
-    except (TimeoutError, asyncio.CancelledError, *_BROKEN):
-        connection.terminate()
-        raise
-    finally:
-        await pool.release(connection)
 
 
 async def _migrate(connection: "Connection") -> None:
