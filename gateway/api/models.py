@@ -10,6 +10,7 @@ from litestar.params import PathParameter
 from litestar.response import Response
 
 from adapters.wire.errors import UnknownModel
+from gateway.api.answers import json_answer
 from gateway.auth import Caller
 from gateway.onion import Live, Onion
 
@@ -39,7 +40,7 @@ def model_doors(live: Live) -> list[HTTPRouteHandler]:
     async def list_models(request: Request[Any, Any, Any]) -> Response[bytes]:
         onion = live.onion
         caller = await caller_of(onion, request)
-        return _json(ModelList(await _known(onion, caller)))
+        return json_answer(ModelList(await _known(onion, caller)))
 
     @get("/v1/models/{model_id:path}")
     async def get_model(request: Request[Any, Any, Any], model_id: Annotated[str, PathParameter()]) -> Response[bytes]:
@@ -49,7 +50,7 @@ def model_doors(live: Live) -> list[HTTPRouteHandler]:
         route = onion.routes.find(name)
         if not caller.allows(name):
             raise UnknownModel(onion.routes.unknown(name), param="model")
-        return _json(Model(name, route.targets[0].provider))
+        return json_answer(Model(name, route.targets[0].provider))
 
     return [list_models, get_model]
 
@@ -68,7 +69,3 @@ async def _known(onion: Onion, caller: Caller) -> list[Model]:
     if not models:
         models = [Model(f"{provider}/{name}", provider) for provider, name in await onion.catalogue.names()]
     return [model for model in models if caller.allows(model.id)]
-
-
-def _json(content: msgspec.Struct) -> Response[bytes]:
-    return Response(msgspec.json.encode(content), media_type="application/json")

@@ -3,8 +3,6 @@
 https://platform.claude.com/docs/en/api/files-create
 """
 
-from urllib.parse import quote
-
 import msgspec
 from msgspec import Struct
 
@@ -14,9 +12,11 @@ from adapters.files.elsewhere.contract import (
     Sending,
     Told,
     Unreadable,
+    content,
     end,
     file_part,
     form,
+    one,
     part,
     seconds,
 )
@@ -43,14 +43,6 @@ def _tail(boundary: str, fields: Fields, base_url: str, filename: str) -> bytes:
     return (b"" if lasts is None else part(boundary, "expires_in_seconds", lasts)) + end(boundary)
 
 
-def _one(base_url: str, file_id: str) -> str:
-    return join(base_url, f"/files/{quote(file_id, safe='')}")
-
-
-def _content(base_url: str, file_id: str) -> str:
-    return join(base_url, f"/files/{quote(file_id, safe='')}/content")
-
-
 def _told(body: bytes) -> Told:
     try:
         file = _read.decode(body)
@@ -59,4 +51,4 @@ def _told(body: bytes) -> Told:
     return Told(file.id, file.filename, file.size_bytes, seconds(file.created_at), seconds(file.expires_at))
 
 
-API = FilesApi(_send, _tail, _one, _content, _told, ((b"anthropic-beta", b"files-api-2025-04-14"),))
+API = FilesApi(_send, _tail, one, content, _told, ((b"anthropic-beta", b"files-api-2025-04-14"),))

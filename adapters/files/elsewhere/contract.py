@@ -6,10 +6,12 @@ The bytes themselves pass by: a request is `head`, the file, `tail`, sent as the
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
+from urllib.parse import quote
 
 from msgspec import Struct
 
 from adapters.inference.contract import Headers
+from adapters.inference.openai import join
 
 Fields: TypeAlias = Mapping[str, str]
 """What the client said beside the file, by the names of OpenAI's form."""
@@ -53,6 +55,16 @@ class FilesApi(Struct, frozen=True):
     """What an answer that tells of a file says. Raises Unreadable."""
     headers: Headers = ()
     """Of every request."""
+
+
+def one(base_url: str, file_id: str) -> str:
+    """Where those who follow OpenAI show and delete a file."""
+    return join(base_url, f"/files/{quote(file_id, safe='')}")
+
+
+def content(base_url: str, file_id: str) -> str:
+    """Where they have its bytes."""
+    return join(base_url, f"/files/{quote(file_id, safe='')}/content")
 
 
 def part(boundary: str, name: str, value: str) -> bytes:

@@ -3,12 +3,24 @@
 https://platform.openai.com/docs/api-reference/files
 """
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from adapters.files.elsewhere.contract import Fields, FilesApi, Sending, Told, Unreadable, end, file_part, form, part
+from adapters.files.elsewhere.contract import (
+    Fields,
+    FilesApi,
+    Sending,
+    Told,
+    Unreadable,
+    content,
+    end,
+    file_part,
+    form,
+    one,
+    part,
+)
 from adapters.inference.openai import join
 
 _TOGETHER = frozenset({"api.together.ai", "api.together.xyz"})
@@ -40,14 +52,6 @@ def _is_together(base_url: str) -> bool:
     return urlsplit(base_url).hostname in _TOGETHER
 
 
-def _one(base_url: str, file_id: str) -> str:
-    return join(base_url, f"/files/{quote(file_id, safe='')}")
-
-
-def _content(base_url: str, file_id: str) -> str:
-    return join(base_url, f"/files/{quote(file_id, safe='')}/content")
-
-
 def _told(body: bytes) -> Told:
     try:
         file = _read.decode(body)
@@ -56,4 +60,4 @@ def _told(body: bytes) -> Told:
     return Told(file.id, file.filename, file.bytes, file.created_at, file.expires_at)
 
 
-API = FilesApi(_send, _tail, _one, _content, _told)
+API = FilesApi(_send, _tail, one, content, _told)

@@ -30,12 +30,3 @@ def records_of(live: Live) -> Records:
     if records is None:
         raise Unavailable("This gateway was started without state.records: restart it.", code="records_unavailable")
     return records
-
-
-def unavailable() -> Unavailable:
-    """What is told while the database does not answer."""
-    return Unavailable(
-        "The database does not answer; what was asked may have been done all the same. Look, and try again.",
-        code="records_unavailable",
-        retry_after=1,
-    )

@@ -14,8 +14,9 @@ from litestar.response import Response
 from msgspec import structs
 
 from adapters.wire.errors import AlreadyThere, BadRequest, NotFound
-from gateway.api.admin.credential import records_of, require_admin, unavailable
+from gateway.api.admin.credential import records_of, require_admin
 from gateway.api.admin.shapes import KeyChange, NewKey, Rotation, check_addresses, read, shown
+from gateway.api.answers import json_answer, records_away
 from gateway.api.paging import is_ascending, query_of
 from gateway.auth.stored import MICROSECONDS, Settings, StoredKey, StoredKeys
 from gateway.call import request_id_of
@@ -84,7 +85,7 @@ class AdminKeys:
             except Conflict:
                 raise _name_taken(asked.name) from None
             key = await self._changed(request, stored, key_id, "created")
-            return _json(shown(key, secret))
+            return json_answer(shown(key, secret))
 
     async def page(self, request: _Request) -> Response[bytes]:
         """Some of the keys, as OpenAI's lists are paged."""
@@ -98,7 +99,7 @@ class AdminKeys:
                     raise _unknown(cursor, param="after")
             found = await stored.page(limit + 1, after, ascending=ascending)
             data = [shown(key) for key in found[:limit]]
-            return _json(
+            return json_answer(
                 {
                     "object": "list",
                     "data": data,
@@ -111,7 +112,7 @@ class AdminKeys:
     async def retrieve(self, request: _Request, key_id: str) -> Response[bytes]:
         """One key."""
         with self._opened(request) as stored:
-            return _json(shown(await _found(stored, key_id)))
+            return json_answer(shown(await _found(stored, key_id)))
 
     async def update(self, request: _Request, key_id: str) -> Response[bytes]:
         """Change what is named."""
@@ -121,7 +122,7 @@ class AdminKeys:
             for _ in range(_TRIES):
                 if await _update(stored, await _found(stored, key_id), change):
                     key = await self._changed(request, stored, key_id, "updated", sorted(change.said()))
-                    return _json(shown(key))
+                    return json_answer(shown(key))
             raise AlreadyThere("Others change this key at the same time. Try again.")
 
     async def rotate(self, request: _Request, key_id: str) -> Response[bytes]:
@@ -132,7 +133,7 @@ class AdminKeys:
             if secret is None:
                 raise _unknown(key_id)
             key = await self._changed(request, stored, key_id, "rotated")
-            return _json(shown(key, secret))
+            return json_answer(shown(key, secret))
 
     async def delete(self, request: _Request, key_id: str) -> Response[bytes]:
         """Refuse it for ever."""
@@ -141,7 +142,7 @@ class AdminKeys:
             if not await stored.delete(key_id):
                 raise _unknown(key_id)
             await self._told(request, key, "deleted")
-            return _json({"object": "key.deleted", "id": key_id, "deleted": True})
+            return json_answer({"object": "key.deleted", "id": key_id, "deleted": True})
 
     @contextmanager
     def _opened(self, request: _Request) -> Iterator[StoredKeys]:
@@ -150,7 +151,7 @@ class AdminKeys:
         try:
             yield StoredKeys(records_of(self._live))
         except RecordsUnavailable:
-            raise unavailable() from None
+            raise records_away() from None
 
     async def _changed(
         self, request: _Request, stored: StoredKeys, key_id: str, action: str, fields: list[str] | None = None
@@ -210,7 +211,3 @@ def _limit(text: str | None) -> int:
 
 def _microseconds(seconds: int | None) -> int | None:
     return None if seconds is None else seconds * MICROSECONDS
-
-
-def _json(content: object) -> Response[bytes]:
-    return Response(msgspec.json.encode(content), media_type="application/json")

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
 from litestar import Request, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response, Stream
 
 from adapters.wire.errors import BadRequest
-from gateway.api.admin.credential import records_of, require_admin, unavailable
+from gateway.api.admin.credential import records_of, require_admin
 from gateway.api.admin.csv import lines
+from gateway.api.answers import json_answer, records_away
 from gateway.cost import dollars
 from gateway.ledger.question import ATTEMPTS, BUCKETS, Parameters
 from gateway.ledger.report import Bucket, all_attempts, attempts, place_of, sums
@@ -99,7 +99,7 @@ def _opened(live: Live, request: _Request) -> Iterator[Records]:
     try:
         yield records_of(live)
     except RecordsUnavailable:
-        raise unavailable() from None
+        raise records_away() from None
 
 
 def _wants_csv(request: _Request, parameters: Parameters) -> bool:
@@ -148,7 +148,7 @@ def _place(page: str | None) -> _Place | None:
 
 def _json(data: list[Any], following: object, *, object: str) -> Response[bytes]:
     content = {"object": object, "data": data, "has_more": following is not None, "next_page": following}
-    return Response(msgspec.json.encode(content), media_type="application/json")
+    return json_answer(content)
 
 
 def _csv(content: AsyncIterator[bytes], following: str | None) -> Stream:

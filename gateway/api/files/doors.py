@@ -6,7 +6,6 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import msgspec
 from litestar import Request, get, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
@@ -15,6 +14,7 @@ from litestar.response import Response, Stream
 from adapters.files.contract import BlobMissing, StoreUnavailable
 from adapters.wire.errors import BadRequest, GatewayError, NotFound, Unavailable
 from config.file_storage import FileStorage
+from gateway.api.answers import json_answer, records_away
 from gateway.api.files.elsewhere import provider_of, send_on
 from gateway.api.files.form import FileForm, name_of, purpose_elsewhere
 from gateway.api.files.shapes import listed, shown
@@ -168,11 +168,7 @@ async def opened(live: Live, request: _Request) -> AsyncIterator[tuple[Files, Fi
         yield files, settings, caller
     except RecordsUnavailable as error:
         log.error("files: %s", error)
-        raise Unavailable(
-            "The database does not answer; what was asked may have been done all the same. Look, and try again.",
-            code="records_unavailable",
-            retry_after=1,
-        ) from None
+        raise records_away() from None
     except StoreUnavailable as error:
         log.error("files: %s", error)
         raise Unavailable(
@@ -194,11 +190,6 @@ def extension(request: _Request, name: str) -> Callable[..., None]:
     extensions: dict[str, Any] = request.scope["extensions"] or {}
     offered: Callable[..., None] = extensions[name]
     return offered
-
-
-def json_answer(content: object) -> Response[bytes]:
-    """What an ordinary door answers."""
-    return Response(msgspec.json.encode(content), media_type="application/json")
 
 
 async def _whole(file: File, first: bytes, rest: AsyncIterator[bytes], cut: Callable[[], None]) -> AsyncIterator[bytes]:

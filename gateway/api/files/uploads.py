@@ -12,7 +12,8 @@ from msgspec import Meta, Struct
 from adapters.wire.errors import BadRequest, Unavailable
 from config.file_storage import FileStorage
 from gateway.api.admin.shapes import read
-from gateway.api.files.doors import give_time, json_answer, opened
+from gateway.api.answers import json_answer
+from gateway.api.files.doors import give_time, opened
 from gateway.api.files.elsewhere import provider_of
 from gateway.api.files.form import NAME_PATTERN, Expiry, Purpose, lasting, name_of
 from gateway.api.files.shapes import part_shown, upload_shown

@@ -7,8 +7,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
 from litestar.response import Response
 
+from gateway.api.answers import json_answer
 from gateway.api.vector_stores.files import files_page
-from gateway.api.vector_stores.opened import AnyRequest, answer, is_id, opened
+from gateway.api.vector_stores.opened import AnyRequest, is_id, opened
 from gateway.api.vector_stores.shapes import NewFileBatch, read
 from gateway.api.vector_stores.shown import batch_shown
 from gateway.api.vector_stores.stores import StoreId, found_store, living_store
@@ -29,26 +30,26 @@ def batch_doors(live: Live) -> list[HTTPRouteHandler]:
         async with opened(live, request) as (engine, caller):
             asked = read(await request.body(), NewFileBatch)
             store = await living_store(engine, caller.owner, vector_store_id)
-            return answer(batch_shown(await engine.attach_batch(caller, store, asked.wanted())))
+            return json_answer(batch_shown(await engine.attach_batch(caller, store, asked.wanted())))
 
     @get(path + "/{batch_id:str}")
     async def one_batch(request: AnyRequest, vector_store_id: StoreId, batch_id: BatchId) -> Response[bytes]:
         async with opened(live, request) as (engine, caller):
             store = await found_store(engine, caller.owner, vector_store_id)
-            return answer(batch_shown(await engine.files.batch(store, _checked(batch_id))))
+            return json_answer(batch_shown(await engine.files.batch(store, _checked(batch_id))))
 
     @post(path + "/{batch_id:str}/cancel", status_code=200)
     async def cancel_batch(request: AnyRequest, vector_store_id: StoreId, batch_id: BatchId) -> Response[bytes]:
         async with opened(live, request) as (engine, caller):
             store = await found_store(engine, caller.owner, vector_store_id)
-            return answer(batch_shown(await engine.cancel(store, _checked(batch_id))))
+            return json_answer(batch_shown(await engine.cancel(store, _checked(batch_id))))
 
     @get(path + "/{batch_id:str}/files")
     async def batch_files(request: AnyRequest, vector_store_id: StoreId, batch_id: BatchId) -> Response[bytes]:
         async with opened(live, request) as (engine, caller):
             store = await found_store(engine, caller.owner, vector_store_id)
             batch = await engine.files.batch(store, _checked(batch_id))
-            return answer(await files_page(engine, request, store, batch.id))
+            return json_answer(await files_page(engine, request, store, batch.id))
 
     return [create_batch, one_batch, cancel_batch, batch_files]
 

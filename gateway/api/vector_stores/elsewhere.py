@@ -8,7 +8,8 @@ from litestar.response import Response
 
 from adapters.wire.errors import BadRequest
 from config.vector_stores import VectorStores
-from gateway.api.vector_stores.opened import AnyRequest, answer, is_id, opened
+from gateway.api.answers import json_answer
+from gateway.api.vector_stores.opened import AnyRequest, is_id, opened
 from gateway.auth import Caller
 from gateway.onion import Live
 from gateway.vector_stores.elsewhere import Elsewhere
@@ -36,7 +37,7 @@ def passing_on(live: Live) -> Callable[[AnyRequest], Awaitable[Response[bytes] |
             body = _decoded(await request.body()) if request.method == "POST" else None
             query = dict(request.query_params)
             elsewhere = elsewhere_of(live, engine, caller, store.provider)
-            return answer(await elsewhere.pass_on(request.method, store, path, query, body))
+            return json_answer(await elsewhere.pass_on(request.method, store, path, query, body))
 
     return pass_on
 

@@ -11,7 +11,8 @@ from litestar.params import PathParameter
 from litestar.response import Response, Stream
 
 from adapters.wire.errors import BadRequest
-from gateway.api.vector_stores.opened import AnyRequest, answer, asked_of, is_id, listing, opened
+from gateway.api.answers import json_answer
+from gateway.api.vector_stores.opened import AnyRequest, asked_of, is_id, listing, opened
 from gateway.api.vector_stores.shapes import AttributesChange, NewStoreFile, read
 from gateway.api.vector_stores.shown import file_shown, list_shown
 from gateway.api.vector_stores.stores import BODY_BYTES, StoreId, found_store, living_store
@@ -67,18 +68,18 @@ class StoreFileDoors:
         async with opened(self._live, request) as (engine, caller):
             asked = read(await request.body(), NewStoreFile)
             store = await living_store(engine, caller.owner, id)
-            return answer(file_shown(await engine.attach(caller, store, asked.wanted())))
+            return json_answer(file_shown(await engine.attach(caller, store, asked.wanted())))
 
     async def page(self, request: AnyRequest, id: str) -> Response[bytes]:
         """Some of a store's files."""
         async with opened(self._live, request) as (engine, caller):
-            return answer(await files_page(engine, request, await found_store(engine, caller.owner, id)))
+            return json_answer(await files_page(engine, request, await found_store(engine, caller.owner, id)))
 
     async def retrieve(self, request: AnyRequest, id: str, file_id: str) -> Response[bytes]:
         """One file of a store."""
         async with opened(self._live, request) as (engine, caller):
             store = await found_store(engine, caller.owner, id)
-            return answer(file_shown(await found_file(engine, store, file_id)))
+            return json_answer(file_shown(await found_file(engine, store, file_id)))
 
     async def update(self, request: AnyRequest, id: str, file_id: str) -> Response[bytes]:
         """Give a file other attributes."""
@@ -87,7 +88,7 @@ class StoreFileDoors:
             store = await living_store(engine, caller.owner, id)
             if not is_id(file_id):
                 raise no_file(file_id, id)
-            return answer(file_shown(await engine.describe(store, file_id, attributes)))
+            return json_answer(file_shown(await engine.describe(store, file_id, attributes)))
 
     async def delete(self, request: AnyRequest, id: str, file_id: str) -> Response[bytes]:
         """Take a file out."""
@@ -96,7 +97,7 @@ class StoreFileDoors:
             if not is_id(file_id):
                 raise no_file(file_id, id)
             await engine.take_out(store, file_id)
-            return answer({"id": file_id, "object": "vector_store.file.deleted", "deleted": True})
+            return json_answer({"id": file_id, "object": "vector_store.file.deleted", "deleted": True})
 
     async def content(self, request: AnyRequest, id: str, file_id: str) -> Stream:
         """The text of a file."""

@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-import msgspec
 from litestar import Request
-from litestar.response import Response
 
 from adapters.files.contract import StoreUnavailable
 from adapters.vector_io.contract import BackendUnavailable
 from adapters.wire.errors import NotFound, Unavailable
+from gateway.api.answers import records_away
 from gateway.api.models import caller_of
 from gateway.api.paging import is_ascending, limit_of, query_of
 from gateway.auth import Caller
@@ -48,11 +47,7 @@ async def opened(live: Live, request: AnyRequest) -> AsyncIterator[tuple[VectorS
         yield engine, caller
     except RecordsUnavailable as error:
         log.error("vector stores: %s", error)
-        raise Unavailable(
-            "The database does not answer; what was asked may have been done all the same. Look, and try again.",
-            code="records_unavailable",
-            retry_after=1,
-        ) from None
+        raise records_away() from None
     except StoreUnavailable as error:
         log.error("vector stores: %s", error)
         message = "The store of files does not answer. Try again later."
@@ -85,8 +80,3 @@ async def asked_of(
 def listing(request: AnyRequest, *further: str) -> dict[str, str]:
     """The parameters of a list. Raises BadRequest."""
     return query_of(request, "limit", "order", "after", "before", *further)
-
-
-def answer(content: object) -> Response[bytes]:
-    """What an ordinary door answers."""
-    return Response(msgspec.json.encode(content), media_type="application/json")

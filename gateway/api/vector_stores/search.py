@@ -4,7 +4,8 @@ from litestar import post
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
-from gateway.api.vector_stores.opened import AnyRequest, answer, opened
+from gateway.api.answers import json_answer
+from gateway.api.vector_stores.opened import AnyRequest, opened
 from gateway.api.vector_stores.stores import StoreId, living_store
 from gateway.onion import Live
 from gateway.search.engine import Place, Search
@@ -25,7 +26,7 @@ def search_door(live: Live) -> HTTPRouteHandler:
             store = await living_store(engine, caller.owner, vector_store_id)
             engine.searched(store)
             found = await Search(engine.inside(), engine.settings()).find(caller, _place(engine, store), question)
-            response = answer(found.page)
+            response = json_answer(found.page)
             if found.dropped:
                 response.set_header("x-isthmus-dropped", ", ".join(found.dropped))
             return response

@@ -10,8 +10,9 @@ from litestar.params import PathParameter
 from litestar.response import Response
 
 from adapters.wire.errors import NotFound
+from gateway.api.answers import json_answer
 from gateway.api.vector_stores.elsewhere import elsewhere_of, provider_for, shown_elsewhere
-from gateway.api.vector_stores.opened import AnyRequest, answer, asked_of, is_id, listing, opened
+from gateway.api.vector_stores.opened import AnyRequest, asked_of, is_id, listing, opened
 from gateway.api.vector_stores.shapes import NewStore, StoreChange, read
 from gateway.api.vector_stores.shown import list_shown, store_shown
 from gateway.auth import Caller
@@ -60,8 +61,8 @@ class StoreDoors:
             settings = engine.settings()
             if (provider := provider_for(settings, asked.metadata or {})) is not None:
                 elsewhere = elsewhere_of(self._live, engine, caller, provider)
-                return answer(await elsewhere.create(msgspec.json.decode(body or b"{}"), settings.stores_of_owner))
-            return answer(store_shown(await engine.create(caller, asked.settings(), asked.wanted())))
+                return json_answer(await elsewhere.create(msgspec.json.decode(body or b"{}"), settings.stores_of_owner))
+            return json_answer(store_shown(await engine.create(caller, asked.settings(), asked.wanted())))
 
     async def page(self, request: AnyRequest) -> Response[bytes]:
         """Some of the caller's stores."""
@@ -69,12 +70,12 @@ class StoreDoors:
             asked = await asked_of(listing(request), lambda store: engine.stores.place(caller.owner, store), no_store)
             found = await engine.stores.page(caller.owner, asked)
             shown = await asyncio.gather(*(self._shown(engine, caller, store) for store in found.items))
-            return answer(list_shown([each for each in shown if each is not None], more=found.has_more))
+            return json_answer(list_shown([each for each in shown if each is not None], more=found.has_more))
 
     async def retrieve(self, request: AnyRequest, id: str) -> Response[bytes]:
         """One store."""
         async with opened(self._live, request) as (engine, caller):
-            return answer(store_shown(await found_store(engine, caller.owner, id)))
+            return json_answer(store_shown(await found_store(engine, caller.owner, id)))
 
     async def update(self, request: AnyRequest, id: str) -> Response[bytes]:
         """Change what is named."""
@@ -83,7 +84,7 @@ class StoreDoors:
             store = await found_store(engine, caller.owner, id)
             if store.expired:
                 raise expired(id)
-            return answer(store_shown(await engine.stores.update(store, change.applied(store.settings))))
+            return json_answer(store_shown(await engine.stores.update(store, change.applied(store.settings))))
 
     async def delete(self, request: AnyRequest, id: str) -> Response[bytes]:
         """Remove a store."""
@@ -91,7 +92,7 @@ class StoreDoors:
             if not is_id(id):
                 raise no_store(id)
             await engine.delete(caller.owner, id)
-            return answer({"id": id, "object": "vector_store.deleted", "deleted": True})
+            return json_answer({"id": id, "object": "vector_store.deleted", "deleted": True})
 
     async def _shown(self, engine: VectorStoreEngine, caller: Caller, store: Store) -> dict[str, Any] | None:
         """A store of a list; None for one that is gone where it lived."""
