@@ -36,9 +36,10 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     demand()
     from adapters.vector_io.chroma.backend import Chroma, served
+    from adapters.vector_io.threaded import Threaded
 
     connect = served(options.url, options.token, options.tenant, options.database, options.timeout_seconds)
-    return Chroma(name, connect, threads=options.connections)
+    return Threaded(Chroma(name, connect), options.connections, f"chroma-{name}")
 
 
 BACKEND = BackendType("chroma_server", Options, _open)

@@ -24,8 +24,9 @@ def demand() -> None:
 def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     demand()
     from adapters.vector_io.chroma.backend import Chroma, embedded
+    from adapters.vector_io.threaded import Threaded
 
-    return Chroma(name, embedded(folder / (options.folder or "")), threads=4)
+    return Threaded(Chroma(name, embedded(folder / (options.folder or ""))), 4, f"chroma-{name}")
 
 
 BACKEND = BackendType("chroma", Options, _open, one_process=True)

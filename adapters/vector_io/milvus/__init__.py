@@ -43,8 +43,9 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
             f"the vector backend milvus needs {' and '.join(missing)}: pip install 'isthmus[milvus]'", name=missing[0]
         )
     from adapters.vector_io.milvus.backend import Milvus
+    from adapters.vector_io.threaded import Threaded
 
-    return Milvus(name, options, folder)
+    return Threaded(Milvus(name, options, folder), options.connections, f"milvus-{name}")
 
 
 BACKEND = BackendType("milvus", Options, _open)
