@@ -1,69 +1,20 @@
 """A real server that speaks Milvus' protocol over TCP: that of Milvus Lite, started as a program."""
 
-import importlib.util
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-import pytest
+from tests.services.program import Program
 
-from tests.services.redis import free_port
-
-_START_SECONDS = 60.0
+_MAIN = "from milvus_lite.cmdline import main; main()"
 
 
-class MilvusServer:
-    """One server with a folder and a port of its own. Use it as a context."""
+class MilvusServer(Program):
+    """One server."""
 
     def __init__(self) -> None:
-        if importlib.util.find_spec("milvus_lite") is None:
-            pytest.skip("milvus-lite is not installed")
-        self._folder = Path(tempfile.mkdtemp(prefix="isthmus-milvus-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = free_port()
+        super().__init__("milvus", "milvus_lite", _command)
 
-    def __enter__(self) -> "MilvusServer":
-        """Start it."""
-        self.start()
-        return self
 
-    def __exit__(self, *exception: object) -> None:
-        """End it."""
-        self.stop()
-        shutil.rmtree(self._folder)
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start it and wait until it takes connections."""
-        program = "from milvus_lite.cmdline import main; main()"
-        where = ("--data-dir", str(self._folder / "data"), "--host", "127.0.0.1", "--port", str(self.port))
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", program, "server", *where], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._listens():
-            assert self._process.poll() is None, "milvus-lite did not start"
-            assert time.monotonic() < deadline, "milvus-lite does not listen"
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """End it at once, as a crash does."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def _listens(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 1):
-                return True
-        except OSError:
-            return False
+def _command(folder: Path, port: int) -> list[str | Path]:
+    where: list[str | Path] = ["--data-dir", folder / "data", "--host", "127.0.0.1", "--port", str(port)]
+    return [sys.executable, "-c", _MAIN, "server", *where]

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -21,6 +22,8 @@ _NO_CONNECTION = 2
 _NO_COLLECTION = 100
 _NOT_LOADED = 101
 """https://github.com/milvus-io/milvus/blob/master/pkg/util/merr/errors.go"""
+_OTHERS_SECONDS = 2.0
+"""How long others may take for what they are at: Milvus Lite refuses whoever comes meanwhile."""
 _ROWS = 128
 """In one request, which may have 64 MB."""
 _LONGEST = 65_535
@@ -31,6 +34,16 @@ _WORD = re.compile(r"\w+")
 _SHOWN_CHARACTERS = 200
 _SHOWN = ["file_id", "position", "text", "attributes"]
 _KEPT = [*_SHOWN, "file", "vector", "words", "facts", "numbers", "texts"]
+
+
+def _becomes(is_so: Callable[[], bool]) -> bool:
+    """Whether others are about to make it so."""
+    deadline = time.monotonic() + _OTHERS_SECONDS
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 class Collections:
@@ -155,7 +168,7 @@ class Collections:
         try:
             make_so()
         except MilvusException:
-            if not is_so():
+            if not _becomes(is_so):
                 raise
 
     def _schema(self, dimensions: int) -> Any:

@@ -57,9 +57,9 @@ async def watched_loop() -> AsyncIterator[list[float]]:
         watching.cancel()
 
 
-async def once_it_is_back(backend: VectorBackend, store: str) -> None:
+async def once_it_is_back(backend: VectorBackend, store: str, seconds: float = BACK_SECONDS) -> None:
     """Wait until a backend answers."""
-    deadline = time.monotonic() + BACK_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             await backend.count(store)

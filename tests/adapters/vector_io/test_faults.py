@@ -1,13 +1,12 @@
 """Many at once, calls that nobody waits for, and databases that are away: on every backend."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 
 import pytest
 
 from adapters.vector_io.contract import BackendUnavailable, VectorBackend
 from tests.adapters.vector_io.openers import Opener, Place
+from tests.adapters.vector_io.plenty import once_it_is_back
 from tests.adapters.vector_io.samples import DIMENSIONS, chunks_of, ids, packed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -41,20 +40,10 @@ async def test_the_same_file_written_by_several_is_there_once(backend: VectorBac
     assert len(await backend.matching(store, "word7", 10)) == 1
 
 
-async def patiently(work: Callable[[], Awaitable[None]]) -> None:
-    """Do it again where the database could not just then, as the gateway does."""
-    for _ in range(10):
-        try:
-            return await work()
-        except BackendUnavailable:
-            await asyncio.sleep(0.1)
-    return await work()
-
-
 async def test_stores_may_be_made_and_dropped_by_several_at_once(backend: VectorBackend, name: str) -> None:
-    await asyncio.gather(*(patiently(lambda: backend.create(name, DIMENSIONS)) for _ in range(5)))
+    await asyncio.gather(*(backend.create(name, DIMENSIONS) for _ in range(5)))
     await backend.write(name, chunks_of("file-a", 2))
-    await asyncio.gather(*(patiently(lambda: backend.drop(name)) for _ in range(5)))
+    await asyncio.gather(*(backend.drop(name) for _ in range(5)))
     assert await backend.count(name) == 0
 
 
@@ -118,21 +107,9 @@ async def test_a_database_that_is_away_is_named_and_used_again_when_it_is_back(o
         ):
             with pytest.raises(BackendUnavailable, match="test"):
                 await call
-    await _once_it_is_back(backend, name)
+    await once_it_is_back(backend, name, BACK_SECONDS)
     assert await backend.count(name, "file-a") == 2
     await backend.write(name, chunks_of("file-b", 1))
     assert len(await backend.nearest(name, QUESTION, 10)) == 3
     await backend.drop(name)
     await backend.close()
-
-
-async def _once_it_is_back(backend: VectorBackend, store: str) -> None:
-    deadline = time.monotonic() + BACK_SECONDS
-    while True:
-        try:
-            await backend.count(store)
-        except BackendUnavailable:
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.1)
-        else:
-            return

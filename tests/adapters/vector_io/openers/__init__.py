@@ -2,8 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,6 +65,32 @@ def embedded(type: str, *, one_process: bool = False, words_tolerance: float = 0
         one_process=one_process,
         embedded=True,
     )
+
+
+class Server(Protocol):
+    """A server that tests start and stop."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Served(Struct, frozen=True):
+    """The place of a backend behind a server."""
+
+    type: str
+    server: Server
+    options: dict[str, Any]
+
+    def open(self) -> VectorBackend:
+        return open_backend("test", Backend(type=self.type, options=self.options), Path())
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        self.server.stop()
+        try:
+            yield
+        finally:
+            self.server.start()
 
 
 def openers() -> list[Opener]:

@@ -5,31 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from msgspec import Struct
-
-from adapters.vector_io.contract import VectorBackend
-from adapters.vector_io.registry import open_backend
-from config.vector_stores import Backend
-from tests.adapters.vector_io.openers import Opener
+from tests.adapters.vector_io.openers import Opener, Served
 from tests.services.chroma import ChromaServer
 from tests.services.ending import kept
-
-
-class Served(Struct, frozen=True):
-    """The place of a backend."""
-
-    server: ChromaServer
-
-    def open(self) -> VectorBackend:
-        return open_backend("test", Backend(type="chroma_server", options={"url": self.server.url}), Path())
-
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        self.server.stop()
-        try:
-            yield
-        finally:
-            self.server.start()
 
 
 @functools.cache
@@ -41,7 +19,7 @@ def server() -> ChromaServer:
 @contextmanager
 def place(folder: Path) -> Iterator[Served]:
     """That server."""
-    yield Served(server())
+    yield Served("chroma_server", server(), {"url": server().url})
 
 
 OPENER = Opener("chroma_server", place)

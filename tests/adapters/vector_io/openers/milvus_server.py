@@ -5,31 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from msgspec import Struct
-
-from adapters.vector_io.contract import VectorBackend
-from adapters.vector_io.registry import open_backend
-from config.vector_stores import Backend
-from tests.adapters.vector_io.openers import Opener
+from tests.adapters.vector_io.openers import Opener, Served
 from tests.services.ending import kept
 from tests.services.milvus import MilvusServer
-
-
-class Served(Struct, frozen=True):
-    """The place of a backend."""
-
-    server: MilvusServer
-
-    def open(self) -> VectorBackend:
-        return open_backend("test", Backend(type="milvus", options={"uri": self.server.url}), Path())
-
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        self.server.stop()
-        try:
-            yield
-        finally:
-            self.server.start()
 
 
 @functools.cache
@@ -41,7 +19,7 @@ def server() -> MilvusServer:
 @contextmanager
 def place(folder: Path) -> Iterator[Served]:
     """That server."""
-    yield Served(server())
+    yield Served("milvus", server(), {"uri": server().url})
 
 
 OPENER = Opener("milvus_server", place, twin=True)

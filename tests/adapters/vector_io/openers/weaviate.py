@@ -4,37 +4,15 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from msgspec import Struct
 
-from adapters.vector_io.contract import VectorBackend
-from adapters.vector_io.registry import open_backend
-from config.vector_stores import Backend
-from tests.adapters.vector_io.openers import Opener
+from tests.adapters.vector_io.openers import Opener, Served
 from tests.services.ending import kept
 
 if TYPE_CHECKING:
     from tests.services.weaviate import WeaviateServer
-
-
-class StandIn(Struct, frozen=True):
-    """The place of a backend."""
-
-    server: Any
-
-    def open(self) -> VectorBackend:
-        options = {"url": self.server.url, "grpc": f"127.0.0.1:{self.server.grpc_port}", "timeout_seconds": 5}
-        return open_backend("test", Backend(type="weaviate", options=options), Path())
-
-    @contextmanager
-    def away(self) -> Iterator[None]:
-        self.server.stop()
-        try:
-            yield
-        finally:
-            self.server.start()
 
 
 @functools.cache
@@ -46,10 +24,12 @@ def server() -> "WeaviateServer":
 
 
 @contextmanager
-def place(folder: Path) -> Iterator[StandIn]:
+def place(folder: Path) -> Iterator[Served]:
     """That server."""
     pytest.importorskip("weaviate", reason="the extra weaviate is not installed")
-    yield StandIn(server())
+    started = server()
+    options = {"url": started.url, "grpc": f"127.0.0.1:{started.grpc_port}", "timeout_seconds": 5}
+    yield Served("weaviate", started, options)
 
 
 OPENER = Opener("weaviate", place)
