@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
@@ -177,15 +176,6 @@ async def test_a_process_that_dies_now_and_then_does_not_rest(make: Make, monkey
     assert await embeds(await engine.ready("minilm"))
 
 
-async def embeds_again(engine: LocalEngine) -> bool:
-    """Whether it answers, once the engine has seen that the process before is gone."""
-    for _ in range(50):
-        with suppress(httpx.ConnectError):
-            return await embeds(await engine.ready("minilm"))
-        await asyncio.sleep(0.1)
-    return False
-
-
 async def test_a_process_that_hangs_is_killed_and_comes_back(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = make()
     with monkeypatch.context() as impatient:
@@ -195,7 +185,8 @@ async def test_a_process_that_hangs_is_killed_and_comes_back(make: Make, monkeyp
         (pid,) = processes(engine)
         os.kill(pid, signal.SIGSTOP)
         await gone(pid)
-    assert await embeds_again(engine)
+    await noticed(engine)
+    assert await embeds(await engine.ready("minilm"))
 
 
 async def test_a_process_whose_socket_was_removed_is_killed_and_comes_back(
