@@ -7,10 +7,10 @@ import signal
 import sys
 from pathlib import Path
 
+from adapters.parent import die_with
 from gateway.ingest import landlock
 from gateway.ingest.contract import Chunk, Extract, Job, Limits
 
-_PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _NICENESS = 10
 _OPEN_FILES = 64
@@ -33,13 +33,13 @@ def enter(gateway: int) -> None:
     os.umask(0o077)
     os.nice(_NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash would write a file's contents to the disk
-    _die_with(gateway)
+    die_with(gateway)
     _leave_the_network()
 
 
 def enter_child(limits: Limits, pipe: int, parent: int) -> None:
     """Confine a child to the limits of its job, and to the pipe."""
-    _die_with(parent)
+    die_with(parent)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nowhere, standard)
@@ -70,17 +70,6 @@ def keep_files(job: Job | None) -> None:
 def _address_space() -> int:
     """Bytes that this process has mapped: https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, however it dies. Linux only; elsewhere it does nothing.
-
-    https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            sys.exit("The gateway is gone.")
 
 
 def _leave_the_network() -> None:

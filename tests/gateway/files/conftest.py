@@ -6,22 +6,11 @@ from pathlib import Path
 import pytest
 
 from adapters.files.local import LocalOptions, LocalStore
-from config.state import Records as Settings
 from gateway.files.engine import Files
 from gateway.files.sweep import Sweep
 from gateway.files.uploads import Uploads
 from gateway.observe.counters import Counters
 from gateway.state.records.contract import Records
-from gateway.state.records.open import open_records
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def records(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Records]:
-    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
-    opened = open_records(Settings(url=url, folder=str(tmp_path)))
-    await opened.start()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
