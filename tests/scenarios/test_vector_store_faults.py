@@ -1,5 +1,6 @@
 """Whatever fails while files are taken in or removed: nothing is lost, nothing is there twice, the state is true."""
 
+import resource
 import shutil
 import sqlite3
 import time
@@ -34,6 +35,9 @@ from tests.upstream.server import Request
 PIECES = 10
 """Chunks of TEXT, cut by SMALL."""
 TEXT = words(100 * PIECES - 20)
+_MANY = 400
+"""Chunks that take more room than a disk of so many bytes has."""
+_ROOM = 2_000_000
 
 
 class Embeddings:
@@ -177,6 +181,23 @@ def test_a_backend_that_is_away_is_told_of_and_waited_for(
     assert_whole(folder, store.id, file)
     until(lambda: "degraded" not in httpx.get(f"{gateway.url}/health/ready").json())
     assert Scrape(gateway).sum("vector_store_chunks_total") == PIECES
+
+
+def test_a_disk_without_room_is_waited_for(start_gateway: StartGateway, embeddings: Embeddings, tmp_path: Path) -> None:
+    gateway = start_gateway(**sections(tmp_path / "state", embeddings.model))
+    client = client_of(gateway)
+    file = upload(client, words(100 * _MANY - 20))
+    _, hard = resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (_ROOM, hard))
+    store = client.vector_stores.create(file_ids=[file], chunking_strategy=SMALL)  # type: ignore[arg-type]
+    until(lambda: "disk I/O error" in gateway.log)
+    assert 0 < len(chunks_of(tmp_path / "state", store.id)) < _MANY
+    assert ask(gateway.port, chat("scripted/talker")).status == 200
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    wait_until_settled(client, store.id)
+    assert client.vector_stores.files.retrieve(file, vector_store_id=store.id).status == "completed"
+    found = chunks_of(tmp_path / "state", store.id)
+    assert len(set(found)) == len(found) == _MANY
 
 
 def test_two_gateways_of_one_database_take_each_file_once(

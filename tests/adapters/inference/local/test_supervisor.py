@@ -310,7 +310,7 @@ async def test_too_many_who_wait_for_a_start_are_refused(make: Make) -> None:
 
 
 async def test_an_idle_model_is_unloaded_and_comes_back(make: Make) -> None:
-    engine = make(minilm={"idle_seconds": 0.3})
+    engine = make(minilm={"idle_seconds": 2})
     await engine.ready("minilm")
     (pid,) = processes(engine)
     await gone(pid)
