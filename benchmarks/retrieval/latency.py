@@ -34,6 +34,8 @@ from tests.upstream import Upstream
 
 _DIMENSIONS = 384
 _MOST_MS = 1.5
+_WANTED = 10
+"""Results, unless a client says otherwise."""
 _CHUNKING = {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 20}
 _WAYS = {"keyword": (0, 1), "vector": (1, 0), "hybrid": (1, 1)}
 
@@ -165,7 +167,7 @@ def _vector(line: Line, query: str) -> bytes:
 
 async def _directly(backend: VectorBackend, store: str, query: str, vector: bytes, weights: tuple[int, int]) -> float:
     """Seconds for the searches of the backend that the gateway makes."""
-    limit = Search().candidates
+    limit = Search().candidates if all(weights) else _WANTED
     began = time.perf_counter()
     near = [backend.nearest(store, vector, limit)] if weights[0] else []
     matching = [backend.matching(store, query, limit)] if weights[1] else []

@@ -55,10 +55,8 @@ class Search:
     async def find(self, caller: Caller, place: Place, question: Question) -> Found:
         """What a question finds. Raises GatewayError."""
         queries, dropped = await self._queries(caller, question)
-        candidates = await self._candidates(caller, place, question, queries)
         reranker = self._settings.reranker if question.reranked else None
-        names = await _names(place, candidates, len(candidates) if reranker else question.limit)
-        there = [scored for scored in candidates if scored.hit.file_id in names]
+        there, names = await self._there(caller, place, question, queries, is_reranked=reranker is not None)
         if reranker and there:
             there = await self._reranked(caller, question, there[: self._most(question)], reranker)
         best = [scored for scored in there if scored.score >= question.threshold][: question.limit]
@@ -82,20 +80,42 @@ class Search:
             return question.queries, ("rewrite_query",)
         return await rewrite(self._inside, caller, question.queries, self._settings.rewriter), ()
 
+    async def _there(
+        self, caller: Caller, place: Place, question: Question, queries: Sequence[str], *, is_reranked: bool
+    ) -> tuple[list[Scored], Mapping[str, str]]:
+        """Candidates whose files are in the store still, best first, and what these are called.
+
+        Where nothing changes their order any more, no more are asked for than are wanted, unless files are gone.
+        """
+        weights = question.weights or self._weights()
+        is_fused = len(queries) > 1 or (weights.embedding_weight and weights.text_weight)
+        most = self._most(question)
+        for limit in (most,) if is_fused or is_reranked else (question.limit, most):
+            candidates = await self._candidates(caller, place, question, queries, weights, limit)
+            names = await _names(place, candidates, len(candidates) if is_reranked else question.limit)
+            there = [scored for scored in candidates if scored.hit.file_id in names]
+            if len(there) == len(candidates) or len(there) >= question.limit:
+                break
+        return there, names
+
     async def _candidates(
-        self, caller: Caller, place: Place, question: Question, queries: Sequence[str]
+        self,
+        caller: Caller,
+        place: Place,
+        question: Question,
+        queries: Sequence[str],
+        weights: Weights,
+        limit: int,
     ) -> list[Scored]:
         """What both searches found for every query, in one order."""
         if question.wanted is False or place.dimensions is None:
             return []
         only = None if question.wanted is True else question.wanted
-        weights = question.weights or self._weights()
-        limit = self._most(question)
         near, matching = await _together(
             self._near(caller, place, queries, limit, only) if weights.embedding_weight else _nothing(queries),
             self._matching(place, queries, limit, only) if weights.text_weight else _nothing(queries),
         )
-        return best_of(_order(*hits, weights) for hits in zip(near, matching, strict=True))
+        return best_of([_order(*hits, weights) for hits in zip(near, matching, strict=True)])
 
     async def _near(
         self, caller: Caller, place: Place, queries: Sequence[str], limit: int, filter: Filter | None
@@ -167,7 +187,8 @@ async def _together(*work: Coroutine[Any, Any, _T]) -> list[_T]:
     tasks = [asyncio.create_task(each) for each in work]
     try:
         return await asyncio.gather(*tasks)
-    finally:
+    except BaseException:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        raise

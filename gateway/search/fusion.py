@@ -52,8 +52,10 @@ def by_words(hits: Sequence[Hit]) -> list[Scored]:
     return in_order(Scored(hit, max(0.0, hit.score / best) if best > 0 else 0.0) for hit in hits)
 
 
-def best_of(orders: Iterable[Iterable[Scored]]) -> list[Scored]:
+def best_of(orders: Sequence[list[Scored]]) -> list[Scored]:
     """What several queries found: each chunk with its best score; of equal ones, the one that more of them found."""
+    if len(orders) == 1:
+        return orders[0]
     best: dict[str, Scored] = {}
     sums: dict[str, float] = {}
     for order in orders:

@@ -114,6 +114,21 @@ async def test_no_more_results_come_than_are_wanted_and_more_candidates_are_aske
     assert len((await find(kept, models, "cats")).page.data) == 10
 
 
+@pytest.mark.parametrize("mode", ["vector", "keyword"])
+async def test_one_search_alone_gives_what_is_wanted_and_more_only_where_files_of_that_are_gone(
+    models: Models, mode: Any
+) -> None:
+    search = Search(mode=mode)
+    kept = Kept(*(f"f{number:02}: cats" for number in range(30)))
+    assert len((await find(kept, models, "cats", search=search)).page.data) == 10
+    assert [limit for _, limit in kept.asked] == [10]
+    names = {f"f{number:02}": "there" for number in range(5, 30)}
+    found = await find(kept, models, "cats", search=search, names=names)
+    assert len(found.page.data) == 10
+    assert {result.file_id for result in found.page.data} <= names.keys()
+    assert [limit for _, limit in kept.asked[1:]] == [10, 50]
+
+
 async def test_the_filter_goes_down_to_both_searches(models: Models) -> None:
     kept = Kept("a: cats", "b: cats bark", a={"year": 2023}, b={"year": 2024})
     for mode in ("vector", "keyword", "hybrid"):
