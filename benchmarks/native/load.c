@@ -7,7 +7,8 @@
  *   --min-bytes N          an answer with a shorter body is an error
  *   --rate R               no more than R requests a second in all
  *   --cancel-after BYTES   close the socket once that much of the body is in; this is then the success
- *   --vary DIGITS          where DIGITS stand in the request, every request has a number of its own instead
+ *   --vary DIGITS          where DIGITS stand in the request, every request has a number of its own instead, which no
+ *                          earlier run had either
  *
  * Prints one JSON object. Frames that carry "@<CLOCK_MONOTONIC ns>@" are reported as `delay_us`, arrival minus that time.
  * Answers and frames of the first --warmup seconds, and answers that come within half a second after the end, count in
@@ -95,6 +96,13 @@ static void connection_flush(struct connection *connection) {
                          options.request.length - connection->sent, MSG_NOSIGNAL);
     if (count > 0) connection->sent += (size_t)count;
     watch(connection, connection->sent < options.request.length);
+}
+
+/* Numbers begin with the microsecond of the clock, which runs faster than anybody asks. */
+static void request_number(void) {
+    uint64_t number = monotonic_ns() / 1000;
+    for (char *digit = options.varied + strlen(options.vary) - 1; digit >= options.varied; digit--, number /= 10)
+        *digit = (char)('0' + number % 10);
 }
 
 /* Counts up the digits that make a request unlike every other. */
@@ -324,6 +332,7 @@ static bool read_options(int argc, char **argv) {
     if (options.vary) {
         options.varied = memmem(options.request.data, options.request.length, options.vary, strlen(options.vary));
         if (!options.varied) return false;
+        request_number();
     }
     return options.request.length && options.connections > 0;
 }
