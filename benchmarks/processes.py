@@ -38,20 +38,12 @@ class Tree:
 
     def cpu_seconds(self) -> float:
         """User and system time of all processes so far."""
-        ticks = 0
-        for pid in self._pids():
-            try:
-                # The name in parentheses may hold spaces; the fields after it do not.
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / _TICKS_PER_SECOND
+        return cpu_seconds(self._process.pid)
 
     def memory_mb(self) -> float:
         """Proportional set size of all processes: pages that several share count once in all."""
         kilobytes = 0
-        for pid in self._pids():
+        for pid in family(self._process.pid):
             try:
                 lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
             except OSError:
@@ -79,16 +71,31 @@ class Tree:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
-    def _pids(self) -> Iterator[int]:
-        waiting = [self._process.pid]
-        while waiting:
-            pid = waiting.pop()
-            yield pid
-            try:
-                for children in Path(f"/proc/{pid}/task").glob("*/children"):
-                    waiting.extend(int(child) for child in children.read_text().split())
-            except OSError:
-                continue
+
+def family(pid: int) -> Iterator[int]:
+    """A process and its descendants."""
+    waiting = [pid]
+    while waiting:
+        pid = waiting.pop()
+        yield pid
+        try:
+            for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                waiting.extend(int(child) for child in children.read_text().split())
+        except OSError:
+            continue
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a process and its descendants so far."""
+    ticks = 0
+    for one in family(pid):
+        try:
+            # The name in parentheses may hold spaces; the fields after it do not.
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / _TICKS_PER_SECOND
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.002) -> bool:

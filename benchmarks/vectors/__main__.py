@@ -27,6 +27,7 @@ _COLUMNS = {
     "memory, MB": "{0.memory:,.0f}",
     "disk, MB": "{0.disk:,.0f}",
     "reopen, ms": "{0.reopen:,.0f}",
+    "index whole after, s": "{0.rest:,.0f}",
     "lost by SIGKILL": "{0.crash_lost} of {0.crash_said:,}",
 }
 _WIDE_SPREAD = 50
@@ -45,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("types", nargs="*", default=EMBEDDED)
     parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=240, help="for one backend")
+    parser.add_argument("--seconds", type=float, default=600, help="for one backend")
     parser.add_argument("--picture", type=Path)
     told = parser.parse_args()
     known = {each.type: each for each in _read()}
