@@ -81,6 +81,7 @@ class Lite:
         return True
 
     def _start(self) -> None:
+        assert self._lock is not None  # noqa: S101 - only who has it starts
         self._socket.unlink(missing_ok=True)
         process = subprocess.Popen(  # noqa: S603 - of this package
             [sys.executable, "-m", "adapters.vector_io.milvus.lite_server", str(self._folder), str(self._socket)],
@@ -88,6 +89,7 @@ class Lite:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={name: value for name, value in os.environ.items() if name in _PASSED_ON},
+            pass_fds=[self._lock.fileno()],
             start_new_session=True,  # Ctrl-C is the gateway's to handle
         )
         if process.stdout is None or process.stdout.readline() != b"ready\n":

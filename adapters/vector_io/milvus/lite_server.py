@@ -1,13 +1,15 @@
 """Milvus Lite as a process of its own: `python -m adapters.vector_io.milvus.lite_server <folder> <socket>`.
 
 It is Python throughout and would hold up the gateway's event loop. It ends when its standard input does, and so with
-the process that started it, however that ends.
+the process that started it, however that ends. It inherits that one's lock on the folder: nobody else starts another
+one before this has closed its files.
 """
 
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -51,6 +53,7 @@ def main(folder: str, socket: str) -> None:
     server.start()
     print(READY, flush=True)
     sys.stdin.buffer.read()
+    Path(socket).unlink(missing_ok=True)  # whoever comes now waits for the lock
     server.stop(_GRACE_SECONDS).wait()
     database.close()
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,22 @@ pytest.importorskip("milvus_lite", reason="the extra milvus is not installed")
 from adapters.vector_io.milvus.collections import _LONGEST, _terms, collection
 
 STORE = "vs_of-the-test"
+WRITES_AND_STAYS = """
+import asyncio, sys
+from pathlib import Path
+from adapters.vector_io.milvus import BACKEND, Options
+from tests.adapters.vector_io.plenty import some_chunks
+
+async def main():
+    backend = BACKEND.open("main", Options(uri="store"), Path(sys.argv[1]))
+    await backend.start()
+    await backend.create("vs_of-the-test", 8)
+    await backend.write("vs_of-the-test", some_chunks(30))
+    print("written", flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
 
 
 def children() -> dict[int, list[str]]:
@@ -56,6 +74,30 @@ async def test_milvus_lite_is_started_again_after_a_crash_and_ends_with_the_back
     assert await backend.count(STORE) == 30
     await backend.close()
     assert child_over(tmp_path / "store") == []
+
+
+def left_by_a_killed_gateway(folder: Path) -> int:
+    """The Milvus Lite of one that was killed: its end takes until it may go on."""
+    with subprocess.Popen([sys.executable, "-c", WRITES_AND_STAYS, str(folder)], stdout=subprocess.PIPE) as gateway:
+        assert gateway.stdout is not None
+        assert gateway.stdout.readline() == b"written\n"
+        (process,) = child_over(folder / "store")
+        os.kill(process, signal.SIGSTOP)
+        Path(children()[process][-2]).unlink()  # as it does itself, first of all
+        gateway.kill()
+    return process
+
+
+async def test_the_next_gateway_waits_until_the_milvus_lite_of_a_killed_one_has_ended(tmp_path: Path) -> None:
+    process = left_by_a_killed_gateway(tmp_path)
+    backend = BACKEND.open("main", Options(uri="store"), tmp_path)
+    starting = asyncio.create_task(backend.start())
+    await asyncio.sleep(1)
+    assert child_over(tmp_path / "store") == [process]
+    os.kill(process, signal.SIGCONT)
+    await starting
+    assert await backend.count(STORE) == 30
+    await backend.close()
 
 
 async def test_of_two_gateways_the_second_takes_over(tmp_path: Path) -> None:
