@@ -13,7 +13,7 @@ import msgspec
 
 from benchmarks.vectors.measure import Figures
 
-EMBEDDED = ["sqlite_vec", "faiss", "qdrant_edge", "chroma", "milvus_lite"]
+EMBEDDED = ["sqlite_vec", "faiss", "qdrant_edge", "chroma", "milvus"]
 RESULTS = Path(__file__).parent.parent / "build" / "vectors.json"
 _COLUMNS = {
     "backend": "{0.type}",

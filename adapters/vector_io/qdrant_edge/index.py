@@ -18,7 +18,7 @@ import qdrant_edge
 from adapters.vector_io.qdrant_edge import shard as shards
 from adapters.vector_io.sqlite.followed import Marks
 
-_BREADTH = 128
+_BREADTH = 400
 """Vectors of the graph that a search weighs at least."""
 _LOOSE = 10_000
 """Vectors outside a graph after which one is made, or half of all where that is more."""
