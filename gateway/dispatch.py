@@ -179,11 +179,7 @@ def _header_value(dropped: tuple[str, ...]) -> bytes:
 
 def _headers(call: Call, target: Target, upstream: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """The headers of every answer that a provider gave, and what the provider says of its limits."""
-    headers = [
-        (b"x-request-id", call.request_id),
-        (b"x-isthmus-provider", target.provider.encode()),
-        (b"x-isthmus-model", target.model.encode()),
-    ]
+    headers = [(b"x-request-id", call.request_id), *target.headers]
     for header in upstream:
         name = header[0]
         if name.startswith(_LIMITS) or name in _PASSED_HEADERS:

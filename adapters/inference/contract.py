@@ -49,12 +49,16 @@ class Target(Struct, frozen=True):
     deviates: bool = False
     """Whether requests or answers differ from OpenAI's in more than the names of parameters. It follows from the
     settings, and is asked for every call."""
+    headers: Headers = ()
+    """What every answer of it says of where it came from; it follows from the rest too."""
 
     def __post_init__(self) -> None:
-        """Read the settings once."""
+        """Work out once what follows from the rest."""
         settings = self.settings
         deviates = settings.quirks or settings.structured_outputs != "native" or settings.past_reasoning != "keep"
         force_setattr(self, "deviates", bool(deviates))
+        told = ((b"x-isthmus-provider", self.provider.encode()), (b"x-isthmus-model", self.model.encode()))
+        force_setattr(self, "headers", told)
 
 
 class Encoded(Struct, frozen=True):

@@ -21,7 +21,9 @@ BODY_SECONDS = "isthmus.body_seconds"
 """ASGI extension: a door that calls it with a number of seconds and the name of the setting that says it gives its
 client so long, from now on, to send the body."""
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
+_COLON, _LINE_END = b": ", b"\r\n"
+_LENGTH = b"\r\ncontent-length: "
 _BODYLESS = frozenset({204, 304})
 _PAUSE_READING_AT = 262_144
 
@@ -148,24 +150,23 @@ class Exchange:
         if self.started:
             raise RuntimeError("the answer has already started")
         self.started = True
-        parts = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status\r\n".encode()]
-        has_length = False
-        for name, value in headers:
-            parts += (name, b": ", value, b"\r\n")
-            if name == b"content-length":
-                has_length = True
-        self._chunked = not has_length and status not in _BODYLESS
+        lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Status".encode(), *map(_COLON.join, headers)]
+        head = _LINE_END.join(lines)
+        self._chunked = head.find(_LENGTH) < 0 and status not in _BODYLESS
         if self._chunked and self.scope["http_version"] == "1.0":
             self._chunked = False
             self.keep_alive = False
-        if self._chunked:
-            parts.append(b"transfer-encoding: chunked\r\n")
         if not self.request_complete or self._connection.draining:
             self.keep_alive = False
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts += (self._connection.clock.date_line, b"\r\n")
-        self._head = b"".join(parts)
+        self._head = b"".join(
+            (
+                head,
+                b"\r\ntransfer-encoding: chunked\r\n" if self._chunked else _LINE_END,
+                b"" if self.keep_alive else b"connection: close\r\n",
+                self._connection.clock.date_line,
+                _LINE_END,
+            )
+        )
 
     def _write(self, body: bytes, more: bool) -> None:
         if not self.started:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 import msgspec
 
@@ -12,18 +13,20 @@ from gateway.call import Call, Reply
 from gateway.layers.cache.complete import is_complete
 from gateway.state.cache.contract import Entry, Store
 
+KeptHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
 _KEPT_HEADERS = frozenset({b"x-isthmus-provider", b"x-isthmus-model", b"x-isthmus-dropped", b"x-isthmus-estimated"})
 
 
 class Keeping:
     """Keeps the answer of one call; called when the answer has left."""
 
-    __slots__ = ("_keeper", "_key", "_reply", "_seconds", "_times", "then")
+    __slots__ = ("_headers", "_keeper", "_key", "_reply", "_seconds", "_times", "then")
 
     def __init__(self, keeper: "Keeper", key: bytes, reply: Reply, seconds: float, paced: bool) -> None:
         self._keeper = keeper
         self._key = key
         self._reply = reply
+        self._headers = kept_headers(reply)  # later it has many more
         self._seconds = seconds
         self.then: Callable[[], None] | None = None
         """What else is done if it is kept."""
@@ -34,7 +37,7 @@ class Keeping:
 
     def __call__(self, call: Call) -> None:
         """Keep it."""
-        kept = self._keeper.keep(call, self._key, self._reply, self._seconds, self._times)
+        kept = self._keeper.keep(call, self._key, self._reply, self._headers, self._seconds, self._times)
         if kept and self.then is not None:
             self.then()
 
@@ -49,7 +52,9 @@ class Keeper:
         self._most = most
         self._clock = clock
 
-    def keep(self, call: Call, key: bytes, reply: Reply, seconds: float, times: list[float] | None) -> bool:
+    def keep(
+        self, call: Call, key: bytes, reply: Reply, headers: KeptHeaders, seconds: float, times: list[float] | None
+    ) -> bool:
         """Keep an answer if it is complete, successful and not too long; say whether it is."""
         streams = reply.stream is not None
         if reply.status != 200 or (streams and (not call.is_whole or call.error is not None)):
@@ -60,7 +65,7 @@ class Keeper:
         entry = Entry(
             self._clock(),
             body,
-            kept_headers(reply),
+            headers,
             call.usage,
             streams,
             call.body.wants_usage,
@@ -107,7 +112,7 @@ class Timed:
         return self._inner.close(counted)
 
 
-def kept_headers(reply: Reply) -> tuple[tuple[bytes, bytes], ...]:
+def kept_headers(reply: Reply) -> KeptHeaders:
     """Those that still hold when the answer is given again."""
     return tuple([header for header in reply.headers if header[0] in _KEPT_HEADERS])
 
