@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from adapters.vector_io.contract import Hit, VectorBackend
+from adapters.vector_io.contract import BackendUnavailable, Hit, VectorBackend
 from adapters.vector_io.filters import Comparison
 from adapters.vector_io.registry import open_backend
 from benchmarks.processes import cpu_seconds, family
@@ -23,6 +23,7 @@ BATCH = 500
 _PHASE_SECONDS = 15.0
 """A kind of question is asked no longer than this."""
 _CRASH_SECONDS = 2.0
+_BACK_SECONDS = 30.0
 _LOOK_SECONDS = 2.0
 _REST_SHARE = 0.1
 """Of a core; a backend that makes an index takes more."""
@@ -126,12 +127,24 @@ async def _crash(type: str, folder: Path) -> tuple[int, int]:
     writer.kill()
     said = max([said, *(int(line) for line in (await writer.stdout.read()).split())])
     await writer.wait()
-    backend = await _opened(type, folder)
-    there = await backend.count(STORE)
+    backend, there = await _once_it_is_back(type, folder)
     vector = data.make(1).questions[0].tobytes()
     reached = len(await backend.nearest(STORE, vector, 1_000))
     await backend.close()
     return said, max(0, said - there, min(said, 1_000) - reached)
+
+
+async def _once_it_is_back(type: str, folder: Path) -> tuple[VectorBackend, int]:
+    """The backend, and how many chunks it has: a process that served the killed one may have to end first."""
+    deadline = time.perf_counter() + _BACK_SECONDS
+    while True:
+        try:
+            backend = await _opened(type, folder)
+            return backend, await backend.count(STORE)
+        except BackendUnavailable:
+            if time.perf_counter() > deadline:
+                raise
+            await asyncio.sleep(0.1)
 
 
 async def write(type: str, folder: Path) -> None:
