@@ -10,6 +10,8 @@ from typing import Any
 
 from litestar import Litestar
 from litestar.exceptions import HTTPException
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 
 from adapters.wire.errors import GatewayError
 from config.schema import Operation
@@ -45,6 +47,14 @@ _DOORS: dict[str, Operation] = {
 _FORMATS: dict[Operation, Format] = {"messages": MESSAGES, "count_tokens": MESSAGES, "moderations": MODERATIONS}
 
 
+class _Doors(Litestar):
+    """Litestar with msgspec alone: by itself it imports pydantic and attrs where they are installed (0.1 s)."""
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+
 class App:
     """The ASGI application that serves what `live` holds.
 
@@ -60,7 +70,7 @@ class App:
             path: InferenceDoor(operation, live, bodies, _FORMATS.get(operation, OPENAI))
             for path, operation in _DOORS.items()
         }
-        self.litestar = Litestar(
+        self.litestar = _Doors(
             route_handlers=[
                 *model_doors(live),
                 *health_doors(live.around.health),
