@@ -13,12 +13,14 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
 from adapters.files.contract import BlobMissing, Found, Store, StoreUnavailable
+from adapters.files.threads import to_its_end
 
 _T = TypeVar("_T")
 
@@ -92,10 +94,7 @@ class LocalStore:
         """Every blob whose key begins so. Raises StoreUnavailable."""
         blobs = self._blobs(prefix)
 
-        def some() -> list[Found]:
-            return [blob for blob, _ in zip(blobs, range(_LISTED_AT_ONCE), strict=False)]
-
-        while found := await self.run(some):
+        while found := await self.run(lambda: [*islice(blobs, _LISTED_AT_ONCE)]):
             for blob in found:
                 yield blob
 
@@ -109,10 +108,8 @@ class LocalStore:
 
     async def run(self, work: Callable[..., _T], *arguments: object) -> _T:
         """Do something with the disk in a thread, to its end even if nobody waits for it any more."""
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-        running.add_done_callback(_look_at_fault)
         try:
-            return await asyncio.shield(running)
+            return await to_its_end(self._threads, work, *arguments)
         except OSError as error:
             raise StoreUnavailable(f"{self.folder}: {error.strerror}") from None
 
@@ -127,7 +124,7 @@ class LocalStore:
 
     def _blobs(self, prefix: str) -> Iterator[Found]:
         root = self.folder / _BLOBS
-        for folder, _, names in os.walk(root):
+        for folder, _, names in os.walk(root, onerror=_raise):
             for name in names:
                 path = Path(folder, name)
                 key = path.relative_to(root).as_posix()
@@ -246,12 +243,6 @@ class _Reading:
             os.close(file)
 
 
-def _look_at_fault(done: asyncio.Future[Any]) -> None:
-    """Whoever waited may have left: then what went wrong is told to nobody."""
-    if not done.cancelled():
-        done.exception()
-
-
 def _write_all(file: int, pieces: list[bytes]) -> None:
     """Write all of it: the disk may take less than it was given."""
     left: list[memoryview] = [memoryview(piece) for piece in pieces if piece]
@@ -286,6 +277,10 @@ def _open(path: Path) -> int:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise BlobMissing(path.name) from None
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _remove_if_left(path: Path, older_than: float) -> int:

@@ -18,6 +18,7 @@ from typing import Annotated, Any, TypeVar
 from msgspec import Meta, Struct
 
 from adapters.files.contract import BlobMissing, Found, Store, StoreUnavailable
+from adapters.files.threads import to_its_end
 
 try:
     import boto3
@@ -40,7 +41,7 @@ _TRIES = 4
 """How often a blob that breaks off while it is read is read on."""
 _ABANDONED_SECONDS = 86_400.0
 """No file takes longer to arrive (`files.body_seconds`), so what is older belongs to nobody."""
-_MISSING = frozenset({"404", "NoSuchKey", "NoSuchUpload"})
+_MISSING = frozenset({"404", "NoSuchKey"})
 
 
 class S3Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -178,9 +179,8 @@ class S3Store:
 
     async def run(self, work: Callable[..., _T], *arguments: object) -> _T:
         """Do something that waits in a thread, to its end even if nobody waits for it any more."""
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         try:
-            return await asyncio.shield(running)
+            return await to_its_end(self._threads, work, *arguments)
         except botocore.exceptions.ClientError as error:
             raise self._judged(error) from None
         except (botocore.exceptions.BotoCoreError, OSError) as error:
@@ -223,11 +223,11 @@ class S3Store:
         try:
             pages = await self.run(self._pages, "list_multipart_uploads", prefix)
             return await self.run(lambda: [upload for page in pages for upload in page.get("Uploads", ())])
-        except BlobMissing:  # rclone's way to say that there are none
+        except _NoUpload:  # rclone's way to say that there are none
             return []
 
     async def _abandon(self, upload: dict[str, Any]) -> None:
-        with suppress(BlobMissing):
+        with suppress(_NoUpload):
             await self.run(
                 lambda: self.client().abort_multipart_upload(
                     **self._named(), Key=upload["Key"], UploadId=upload["UploadId"]
@@ -238,6 +238,8 @@ class S3Store:
         code = str(error.response.get("Error", {}).get("Code", ""))
         if code in _MISSING:
             return BlobMissing(code)
+        if code == "NoSuchUpload":
+            return _NoUpload("what was written has been removed")
         if code == "InvalidRange":
             return _Beyond(code)
         return StoreUnavailable(f"the bucket {self.options.bucket}: {code}")
@@ -245,6 +247,10 @@ class S3Store:
 
 class _Beyond(StoreUnavailable):
     """The blob has no bytes there."""
+
+
+class _NoUpload(StoreUnavailable):
+    """What is being written has been aborted, perhaps by somebody else."""
 
 
 class _NoCopies(StoreUnavailable):
@@ -305,7 +311,7 @@ class S3Writer:
                 future.exception()
         try:
             await self._store.call("abort_multipart_upload", self._key, UploadId=self._upload)
-        except BlobMissing:
+        except _NoUpload:
             pass
         except StoreUnavailable as error:
             log.warning("what was written of %s is left to the sweep: %s", self._key, error)

@@ -15,6 +15,8 @@ import pytest
 
 BUCKET = "files-of-the-tests"
 KEY_ID, SECRET = "AKIAOFTHETESTS", "secret-of-the-tests-0123456789"
+_MANY = 10_000
+"""Bytes of an answer that may be cut."""
 _SLOW_DOWN = (
     b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code>'
     b"<Message>Please reduce your request rate.</Message></Error>"
@@ -28,6 +30,8 @@ class S3Server:
         self.refuse = 0
         """So many of the next requests are answered 503 SlowDown."""
         self.refused = 0
+        self.cut = 0
+        """So many of the next answers that have many bytes break off half way."""
         self.gate = threading.Event()
         """Requests that send bytes wait for it."""
         self.gate.set()
@@ -106,12 +110,19 @@ class S3Server:
                 self.gate.wait(30)
             if not refuse:
                 answered: Iterable[bytes] = app(environ, start_response)
-                return answered
+                return self._cut(answered)
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             start_response("503 Slow Down", [("content-type", "application/xml")])
             return [_SLOW_DOWN]
 
         return answer
+
+    def _cut(self, answered: Iterable[bytes]) -> Iterable[bytes]:
+        content = b"".join(answered)
+        with self._lock:
+            cut = self.cut > 0 and len(content) >= _MANY
+            self.cut -= cut
+        return [content[: len(content) // 2] if cut else content]
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@
 https://ai.google.dev/api/files
 """
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from adapters.files.elsewhere.contract import Fields, FilesApi, Sending, Told, Unreadable, end, seconds
+from adapters.files.elsewhere.contract import Fields, FilesApi, Sending, Told, Unreadable, end, one, seconds
 from adapters.inference.openai import join
 
 
@@ -51,10 +51,6 @@ def _tail(boundary: str, fields: Fields, base_url: str, filename: str) -> bytes:
     return end(boundary)
 
 
-def _one(base_url: str, file_id: str) -> str:
-    return join(base_url, f"/files/{quote(file_id, safe='')}")
-
-
 def _told(body: bytes) -> Told:
     try:
         file = _read_made.decode(body).file or _read.decode(body)
@@ -65,4 +61,4 @@ def _told(body: bytes) -> Told:
     return Told(file.name.removeprefix("files/"), file.display_name, size, seconds(file.create_time), expires)
 
 
-API = FilesApi(_send, _tail, _one, None, _told)
+API = FilesApi(_send, _tail, one, None, _told)

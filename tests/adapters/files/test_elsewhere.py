@@ -1,11 +1,13 @@
 """The files APIs of providers: what is sent and read; and the makers' own SDKs take the tests' shelf for theirs."""
 
+from urllib.request import Request, urlopen
+
 import anthropic
 import pytest
 from google import genai
 
 from adapters.files.elsewhere import APIS
-from adapters.files.elsewhere.contract import Unreadable
+from adapters.files.elsewhere.contract import Fields, Told, Unreadable
 from tests.services.file_shelf import ANTHROPIC_KEY, GEMINI_KEY, FileShelf
 
 BOUNDARY = "0123456789abcdef"
@@ -28,6 +30,61 @@ def test_google_s_own_sdk_takes_the_shelf_for_the_service(file_shelf: FileShelf)
     assert (shown.name, shown.display_name, shown.size_bytes) == ("files/kept", "a.txt", 3)
     client.files.delete(name="files/kept")
     assert "kept" not in file_shelf.files
+
+
+def sent(file_shelf: FileShelf, dialect: str, path: str, headers: dict[str, str], fields: Fields) -> Told:
+    """What the shelf tells of a file that was sent to it."""
+    api, url = APIS[dialect], f"{file_shelf.url}/{path}"
+    sending = api.send(url, "a.txt", "text/plain", BOUNDARY)
+    body = sending.head + b"abc" + api.tail(BOUNDARY, fields, url, "a.txt")
+    said = {name.decode(): value.decode() for name, value in (*sending.headers, *api.headers)}
+    with urlopen(Request(sending.url, body, {**headers, **said})) as answer:
+        return api.read(answer.read())
+
+
+def test_anthropic_is_sent_a_file_with_how_long_it_lasts(file_shelf: FileShelf) -> None:
+    headers = {"x-api-key": ANTHROPIC_KEY, "anthropic-version": "2023-06-01"}
+    for fields in ({"purpose": "user_data"}, {"expires_after[seconds]": "3600"}):
+        told = sent(file_shelf, "anthropic", "v1", headers, fields)
+        assert (told.filename, told.size, told.created, told.expires) == ("a.txt", 3, 1_795_348_800, None)
+        assert file_shelf.files[told.id] == ("a.txt", b"abc")
+
+
+def test_anthropic_reads_the_seconds_a_file_lasts_by_its_own_name() -> None:
+    tail = APIS["anthropic"].tail(BOUNDARY, {"expires_after[seconds]": "3600"}, "https://host/v1", "a.txt")
+    assert b'name="expires_in_seconds"\r\n\r\n3600\r\n' in tail
+
+
+def test_gemini_is_sent_a_file_and_its_name(file_shelf: FileShelf) -> None:
+    told = sent(file_shelf, "gemini", "v1beta", {"x-goog-api-key": GEMINI_KEY}, {"purpose": "user_data"})
+    assert (told.filename, told.size, told.created, told.expires) == ("a.txt", 3, 1_795_348_800, 2_111_140_800)
+    assert file_shelf.files[told.id] == ("a.txt", b"abc")
+
+
+def test_openai_tells_of_a_file_in_its_own_words() -> None:
+    body = b'{"id": "file-1", "object": "file", "filename": "a.txt", "bytes": 3, "created_at": 1, "expires_at": 2}'
+    assert APIS["openai"].read(body) == Told("file-1", "a.txt", 3, 1, 2)
+
+
+def test_bytes_come_from_where_they_are_and_gemini_gives_none_back() -> None:
+    assert APIS["gemini"].content is None
+    for dialect in ("openai", "anthropic"):
+        content = APIS[dialect].content
+        assert content is not None
+        assert content("https://host/v1", "a/b") == "https://host/v1/files/a%2Fb/content"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("anthropic", b'{"id": "a", "created_at": "yesterday"}'),
+        ("gemini", b'{"name": "files/a", "createTime": "yesterday"}'),
+        ("gemini", b'{"name": "files/a", "sizeBytes": "three"}'),
+    ],
+)
+def test_a_time_or_a_size_that_is_none_is_unreadable(dialect: str, body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        APIS[dialect].read(body)
 
 
 def test_together_takes_files_at_a_path_of_its_own_and_their_name_in_a_field() -> None:

@@ -1,15 +1,18 @@
-"""The folder of files while whoever reads or writes it leaves: nothing is closed under a thread that is at it."""
+"""The folder of files: whoever reads or writes it may leave, and the disk may do less than it should."""
 
 import asyncio
 import contextlib
+import errno
 import os
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.files.contract import StoreUnavailable
 from adapters.files.local import LocalOptions, LocalStore
 
 CONTENT = b"an isthmus"
@@ -104,3 +107,82 @@ async def test_a_writer_leaves_while_its_file_is_made_durable(
     await all_closed(store)
     assert held.faults == []
     assert await read_all(store) == CONTENT
+
+
+async def test_a_reader_who_leaves_before_its_file_is_opened_leaves_it_closed(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write_all(store)
+    go = threading.Event()
+    at_work = [asyncio.ensure_future(store.run(go.wait, 10)) for _ in range(4)]
+    await asyncio.sleep(0)
+    reading = asyncio.ensure_future(read_all(store))
+    await asyncio.sleep(0)
+    reading.cancel()
+    await asyncio.wait({reading})
+    opening = Held("open", monkeypatch)
+    go.set()
+    await asyncio.gather(*at_work)
+    await store.close()
+    assert not opening.began.is_set()
+    assert open_files(store) == []
+
+
+async def test_every_file_is_listed_however_many_there_are(store: LocalStore) -> None:
+    names = {f"file-{number}" for number in range(2_003)}
+    for name in names:
+        store.place(name).touch()
+    assert {found.key async for found in store.list()} == names
+
+
+async def test_a_folder_that_can_not_be_listed_is_unavailable_rather_than_empty(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write_all(store)
+
+    def refuse(path: Any) -> Any:
+        raise PermissionError(errno.EACCES, "not allowed", path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(StoreUnavailable, match="not allowed"):
+        [found async for found in store.list()]
+
+
+async def test_a_place_that_is_no_folder_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    store = LocalStore(LocalOptions(folder=str(tmp_path / "taken")), tmp_path)
+    with pytest.raises(StoreUnavailable, match="File exists"):
+        await store.start()
+    await store.close()
+
+
+async def test_a_disk_that_takes_less_than_it_is_given_gets_the_rest(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "writev", lambda file, pieces: os.write(file, pieces[0][:3]))
+    await write_all(store)
+    assert await read_all(store) == CONTENT
+
+
+async def test_a_disk_that_takes_nothing_is_full(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "writev", lambda file, pieces: 0)
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        await write_all(store)
+    assert [found async for found in store.list()] == []
+    assert list((store.folder / "writing").iterdir()) == []
+
+
+async def test_a_file_whose_writer_is_done_while_the_sweep_comes_to_it_is_left_alone(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = store.folder / "writing" / "0123"
+    half.write_bytes(CONTENT)
+    really_open = os.open
+
+    def open_late(path: Any, *arguments: Any) -> int:
+        half.rename(store.place("0123"))
+        return really_open(path, *arguments)
+
+    monkeypatch.setattr(os, "open", open_late)
+    assert await store.sweep(time.time() + 100) == 0
+    assert store.place("0123").read_bytes() == CONTENT

@@ -1,7 +1,9 @@
 """What every store of files does, on each of them."""
 
 import hashlib
+import importlib
 import random
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -193,3 +195,89 @@ async def test_a_bucket_that_stays_away_is_told_of_and_keeps_nothing(s3_server: 
     assert s3_server.unfinished() == []
     assert await keys(store) == set()
     await store.close()
+
+
+def of_bucket(s3_server: S3Server, tmp_path: Path, **options: Any) -> BlobStore:
+    return open_store(FileStorage(store="s3", options={**s3_server.options, **options}), tmp_path)
+
+
+async def test_a_bucket_that_is_not_there_is_named(s3_server: S3Server, tmp_path: Path) -> None:
+    store = of_bucket(s3_server, tmp_path, bucket="nobody-made-it")
+    with pytest.raises(StoreUnavailable, match="there is no bucket nobody-made-it"):
+        await store.start()
+    await store.close()
+
+
+async def test_a_server_that_is_away_is_unavailable(s3_server: S3Server, tmp_path: Path) -> None:
+    store = of_bucket(s3_server, tmp_path, endpoint_url="http://127.0.0.1:9", attempts=1)
+    with pytest.raises(StoreUnavailable, match="EndpointConnectionError"):
+        await store.start()
+    await store.close()
+
+
+async def test_a_store_that_nobody_used_is_closed(s3_server: S3Server, tmp_path: Path) -> None:
+    await of_bucket(s3_server, tmp_path).close()
+
+
+async def test_a_read_that_breaks_off_is_read_on(s3_server: S3Server, tmp_path: Path) -> None:
+    store = of_bucket(s3_server, tmp_path, prefix="cut/")
+    content = some_bytes(1_500_000)
+    await put(store, "file-a", content)
+    s3_server.cut = 3
+    assert await get(store, "file-a", 5) == content[5:]
+    assert s3_server.cut == 0
+    await store.close()
+
+
+async def test_a_read_that_breaks_off_each_time_ends_at_last(s3_server: S3Server, tmp_path: Path) -> None:
+    store = of_bucket(s3_server, tmp_path, prefix="broken/")
+    await put(store, "file-a", some_bytes(1_500_000))
+    s3_server.cut = 1_000
+    try:
+        with pytest.raises(StoreUnavailable):
+            await get(store, "file-a")
+    finally:
+        s3_server.cut = 0
+    await store.close()
+
+
+async def test_what_is_deleted_takes_nothing_with_it_whose_key_only_begins_so(
+    s3_server: S3Server, tmp_path: Path
+) -> None:
+    store = of_bucket(s3_server, tmp_path, prefix="alike/")
+    writer = store.write("file-abc")
+    await writer.write(some_bytes(PART + 1))
+    await store.delete("file-a")
+    await writer.commit()
+    assert await get(store, "file-abc") == some_bytes(PART + 1)
+    await store.close()
+
+
+async def test_a_writer_whose_file_is_deleted_meanwhile_is_told_so(
+    rclone_options: dict[str, Any], tmp_path: Path
+) -> None:
+    store = open_store(FileStorage(store="s3", options={**rclone_options, "prefix": "taken/"}), tmp_path)
+    writer = store.write("file-a")
+    await writer.write(some_bytes(PART))
+    await store.delete("file-a")
+    with pytest.raises(StoreUnavailable, match="has been removed"):
+        await writer.commit()
+    await writer.abort()
+    assert await keys(store) == set()
+    await store.close()
+
+
+async def test_what_a_dead_writer_left_in_the_bucket_is_swept(s3_server: S3Server, tmp_path: Path) -> None:
+    store = of_bucket(s3_server, tmp_path, prefix="left/")
+    await store.write("file-a").write(some_bytes(PART))
+    assert s3_server.unfinished() == ["left/file-a"]
+    assert await store.sweep(time.time()) == 1, "moto says of each that it was begun in 2010"
+    assert s3_server.unfinished() == []
+    await store.close()
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "adapters.files.s3", raising=False)
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(ImportError, match=r"pip install 'isthmus\[s3\]'"):
+        importlib.import_module("adapters.files.s3")

@@ -1,0 +1,15 @@
+"""Work that waits for a disk or a network, in threads."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+async def to_its_end(threads: ThreadPoolExecutor, work: Callable[..., _T], *arguments: object) -> _T:
+    """Do it, even if nobody waits for it any more: then what went wrong is told to nobody."""
+    running = asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
+    running.add_done_callback(asyncio.Future.exception)
+    return await asyncio.shield(running)
