@@ -32,7 +32,7 @@ _HOLDING = 20_000
 _SCORED = 500
 """Chunks, at least, whose words are counted."""
 _PLAIN = re.compile(r"[a-z0-9]+")
-_INDEX: Any = {"hnsw": {"space": "ip", "ef_construction": 200, "ef_search": 200, "max_neighbors": 16}}
+_INDEX: Any = {"hnsw": {"space": "ip", "ef_construction": 200, "ef_search": 500, "max_neighbors": 16}}
 """Vectors have the length 1, so the inner product is their cosine."""
 
 

@@ -40,8 +40,7 @@ class Milvus:
                 return otherwise["missing"]
             raise BackendUnavailable(f"{self._name}: {reason(error)}") from None
         except (RpcError, LiteFault, OSError, ValueError) as error:
-            why = str(error) if isinstance(error, LiteFault) else f"Milvus can't be reached: {type(error).__name__}"
-            raise BackendUnavailable(f"{self._name}: {why}") from None
+            raise BackendUnavailable(f"{self._name}: {_why(error)}") from None
 
     def _connected(self) -> "Collections":
         from adapters.vector_io.milvus.collections import Collections
@@ -60,3 +59,11 @@ class Milvus:
             self._collections.close()
         if self._lite is not None:
             self._lite.close()
+
+
+def _why(error: Exception) -> str:
+    """What kept Milvus from answering, without the place where it is."""
+    if isinstance(error, LiteFault):
+        return str(error)
+    code = getattr(error, "code", None)  # of gRPC's errors
+    return f"Milvus can't be reached: {code().name if code is not None else type(error).__name__}"

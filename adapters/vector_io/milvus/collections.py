@@ -73,9 +73,10 @@ class Collections:
         for field, index in _indexes().items():
             wanted = self._client.prepare_index_params()
             wanted.add_index(field, index_name=field, **index)
+            # Told to wait, the client sleeps half a second before it looks; loading waits for what has rows.
             self._make(
                 partial(self._has_index, name, field),
-                partial(self._client.create_index, name, wanted, timeout=self._timeout),
+                partial(self._client.create_index, name, wanted, timeout=self._timeout, sync=False),
             )
         self._client.load_collection(name, timeout=self._timeout)
 
@@ -115,7 +116,7 @@ class Collections:
     def nearest(self, store: str, vector: bytes, limit: int, filter: Filter | None) -> list[Hit]:
         """The chunks nearest to a vector."""
         asked = numpy.frombuffer(vector, "<f4")
-        breadth = {"ef": max(2 * limit, 128)}
+        breadth = {"ef": max(2 * limit, 400)}
         return self._search(store, "vector", asked, limit, filter, {"metric_type": "IP", "params": breadth})
 
     def matching(self, store: str, text: str, limit: int, filter: Filter | None) -> list[Hit]:
