@@ -23,6 +23,8 @@ log = logging.getLogger("isthmus.records")
 _CONNECT_SECONDS = 3.0
 _TIMEOUT_SECONDS = 15.0
 """How long a verb may take, its wait for a connection included."""
+_MIGRATION_SECONDS = 3_600.0
+"""How long one change of the tables may take: an index over all rows takes minutes."""
 _CONNECTIONS = 4
 """Of each worker, at most; none while nothing is asked."""
 _IDLE_SECONDS = 300.0
@@ -40,7 +42,8 @@ class PostgresRecords:
         self._url = url
         self._pool: asyncpg.Pool | None = None
         self._preparing = asyncio.Lock()
-        self._migrated = False
+        self._migration: asyncio.Task[None] | None = None
+        """Goes on when the verb that began it has no more time."""
 
     async def start(self) -> None:
         """Reach the database. Raises RecordsUnavailable."""
@@ -70,6 +73,8 @@ class PostgresRecords:
         """Finish what was begun and close every connection."""
         if self._pool is None:
             return
+        if self._migration is not None and self._migration.cancel():
+            await asyncio.wait([self._migration])
         try:
             await asyncio.wait_for(self._pool.close(), _CONNECT_SECONDS)
         except TimeoutError:
@@ -94,8 +99,6 @@ class PostgresRecords:
         self.fault = None
 
     async def _prepared(self) -> "asyncpg.Pool":
-        if self._pool is not None and self._migrated:
-            return self._pool
         async with self._preparing:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
@@ -110,22 +113,29 @@ class PostgresRecords:
                         "statement_timeout": str(int(_TIMEOUT_SECONDS * 1000)),
                     },
                 )
-            if not self._migrated:
-                async with borrowed(self._pool) as connection, connection.transaction():
-                    await _migrate(connection)
-                self._migrated = True
+        if self._migration is None or _has_failed(self._migration):
+            self._migration = asyncio.create_task(_migrate(self._pool))
+            self._migration.add_done_callback(_has_failed)
+        if not self._migration.done():
+            await asyncio.shield(self._migration)
         return self._pool
 
 
-async def _migrate(connection: "Connection") -> None:
-    await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
-    await connection.execute(TABLE)
-    applied = await connection.fetchval(APPLIED)
-    for version, statements in pending(applied):
-        for statement in statements:
-            await connection.execute(statement)
-        await connection.execute(APPLY, version, time.time_ns() // 1000)
-        log.info("the PostgreSQL database has version %d now", version)
+async def _migrate(pool: "asyncpg.Pool") -> None:
+    async with borrowed(pool) as connection, connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute(f"SELECT pg_advisory_xact_lock({_LOCK})", timeout=_MIGRATION_SECONDS)
+        await connection.execute(TABLE)
+        applied = await connection.fetchval(APPLIED)
+        for version, statements in pending(applied):
+            for statement in statements:
+                await connection.execute(statement, timeout=_MIGRATION_SECONDS)
+            await connection.execute(APPLY, version, time.time_ns() // 1000)
+            log.info("the PostgreSQL database has version %d now", version)
+
+
+def _has_failed(migration: asyncio.Task[None]) -> bool:
+    return migration.done() and (migration.cancelled() or migration.exception() is not None)
 
 
 def _changed(status: str) -> int:

@@ -3,13 +3,15 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 
 from config.state import Records as Settings
 from gateway.state.records import migrations
-from gateway.state.records.contract import Conflict, Records, RecordsUnusable
+from gateway.state.records.contract import Conflict, Records, RecordsUnavailable, RecordsUnusable, Row
 from gateway.state.records.open import open_records
+from tests.upstream.script import PATIENCE
 
 TABLE = "CREATE TABLE notes (id BIGINT PRIMARY KEY, words TEXT, share DOUBLE PRECISION)"
 ADD = "INSERT INTO notes (id, words, share) VALUES ($1, $2, $3)"
@@ -124,6 +126,52 @@ async def test_a_migration_that_fails_leaves_nothing_behind(place: Settings, mon
     records = open_records(place)
     await records.execute("CREATE TABLE half (id BIGINT)")
     await records.close()
+
+
+LONG = {
+    "sqlite": "CREATE TABLE late AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) "
+    "SELECT MAX(i) AS id FROM n",
+    "postgres": "CREATE TABLE late AS SELECT 2000000 AS id FROM pg_sleep(1)",
+}
+
+
+async def test_a_migration_goes_on_when_a_verb_has_no_more_time(
+    place: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = "postgres" if place.url else "sqlite"
+    longer = [*migrations.migrations(), (9_000, [LONG[kind]])]
+    monkeypatch.setattr(migrations, "migrations", lambda: longer)
+    monkeypatch.setattr(f"gateway.state.records.{kind}._TIMEOUT_SECONDS", 0.2)
+    records = open_records(place)
+    with pytest.raises(RecordsUnavailable):
+        await records.start()
+    assert [tuple(row) for row in await _late(records)] == [(2_000_000,)]
+    await records.close()
+
+
+async def _late(records: Records) -> Sequence[Row]:
+    """What the migration made, as soon as it is there."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return await records.fetch("SELECT id FROM late")
+            except RecordsUnavailable:
+                await asyncio.sleep(0.05)
+
+
+async def test_whoever_leaves_in_a_migration_can_come_back(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = "postgres" if place.url else "sqlite"
+    longer = [*migrations.migrations(), (9_000, [LONG[kind]])]
+    with monkeypatch.context() as changed:
+        changed.setattr(migrations, "migrations", lambda: longer)
+        changed.setattr(f"gateway.state.records.{kind}._TIMEOUT_SECONDS", 0.2)
+        leaving = open_records(place)
+        with pytest.raises(RecordsUnavailable):
+            await leaving.start()
+        await leaving.close()
+        again = open_records(place)
+        assert await _late(again)
+        await again.close()
 
 
 def test_migrations_are_numbered_without_a_gap() -> None:
