@@ -51,9 +51,10 @@ async def in_parallel(ask: Callable[[Asked], Awaitable[Said]], each: Iterable[As
 async def ask_chat(ask: Ask, model: str, messages: list[dict[str, Any]], tokens: int) -> str:
     """What a chat model says to messages, without chance. Raises CheckUnavailable where it says nothing."""
     asked = {"model": model, "messages": messages, "temperature": 0, "max_tokens": tokens}
+    raw = await ask("chat", msgspec.json.encode(asked))
     try:
-        answer = _answer.decode(await ask("chat", msgspec.json.encode(asked)))
-    except msgspec.DecodeError:
+        answer = _answer.decode(raw)
+    except ValueError:
         raise CheckUnavailable(f"the answer of the model {model} is no chat completion") from None
     said = answer.choices[0].message.content if answer.choices else None
     if said is None:

@@ -60,7 +60,7 @@ def read_pipeline(raw: bytes) -> dict[str, float]:
     try:
         scored = _nested.decode(raw)[0] if raw.lstrip().startswith(b"[[") else _flat.decode(raw)
         return _worst([(each.label.upper(), each.score) for each in scored])
-    except (msgspec.DecodeError, KeyError, IndexError):
+    except (ValueError, KeyError, IndexError):
         raise CheckUnavailable("the endpoint's answer has no labels of Prompt Guard") from None
 
 
@@ -72,7 +72,7 @@ def read_classes(raw: bytes) -> dict[str, float]:
     try:
         probabilities = _vllm.decode(raw).data[0].probs
         return _worst([(f"LABEL_{place}", score) for place, score in enumerate(probabilities)])
-    except (msgspec.DecodeError, KeyError, IndexError):
+    except (ValueError, KeyError, IndexError):
         raise CheckUnavailable("the endpoint's answer has no classes of Prompt Guard") from None
 
 

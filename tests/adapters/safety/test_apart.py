@@ -8,6 +8,7 @@ import pytest
 
 from adapters.safety.apart import Apart
 from adapters.safety.contract import CheckUnavailable
+from tests.adapters.safety.frames import answers
 from tests.gateway_process import lives
 
 WORK = "tests.adapters.safety.apart_work"
@@ -74,6 +75,36 @@ async def test_what_can_not_begin_says_so() -> None:
         with pytest.raises(CheckUnavailable, match=words):
             await apart.start()
         await apart.close()
+
+
+def test_the_process_ends_by_itself_once_nobody_speaks_to_it_any_more() -> None:
+    ready, *done = answers(WORK, {}, "one", {"raise": "a secret"}, "two")
+    assert ready == {}
+    assert [answer.get("message", answer) for answer in done] == ["one", {"fault": "KeyError"}, "two"]
+    assert answers(WORK, {"fault": 1}, "one") == [{"fault": "it can't be opened: ValueError"}]
+
+
+async def test_an_answer_that_is_too_long_ends_the_process_and_not_the_next(
+    apart: Apart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await pid_of(apart)
+    monkeypatch.setattr("adapters.safety.apart._ANSWER_MAX", 1_000)
+    with pytest.raises(CheckUnavailable, match="its process ended"):
+        await apart.do("x" * 1_000)
+    assert not lives(first)
+    assert await pid_of(apart) != first
+
+
+async def test_a_start_that_nobody_waits_for_any_more_leaves_no_process(apart: Apart) -> None:
+    starting = asyncio.ensure_future(apart.start())
+    async with asyncio.timeout(10):
+        while apart._process is None:  # noqa: ASYNC110 - it is there before anybody is told
+            await asyncio.sleep(0)
+    pid = apart._process.pid
+    starting.cancel()
+    await asyncio.wait({starting})
+    assert starting.cancelled()
+    assert not lives(pid)
 
 
 async def test_it_ends_with_its_check(apart: Apart) -> None:

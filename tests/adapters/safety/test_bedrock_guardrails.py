@@ -128,6 +128,21 @@ async def test_a_service_that_is_slow_or_away_is_no_judgement(service: Service) 
     await away.close()
 
 
+async def test_a_profile_that_is_not_there_is_told_and_judges_nothing() -> None:
+    check = CHECK.open("aws", BedrockGuardrailOptions(guardrail="g", region=REGION, profile="nobody-made-it"))
+    with pytest.raises(CheckUnavailable, match="ProfileNotFound"):
+        await check.start()
+    with pytest.raises(CheckUnavailable, match="not loaded"):
+        await judge(check, "hello")
+    await check.close()
+
+
+async def test_nothing_is_asked_about_what_is_empty(check: SafetyCheck, service: Service) -> None:
+    before = len(service.asked)
+    assert (await judge(check, "", "")).flagged is False
+    assert len(service.asked) == before
+
+
 async def test_a_wrong_key_is_refused_by_the_stand_in(service: Service) -> None:
     check = await opened(service, secret_access_key="another")
     with pytest.raises(CheckUnavailable, match="InvalidSignatureException"):
@@ -165,6 +180,12 @@ async def test_what_is_only_detected_has_a_score_and_does_not_count() -> None:
     seen = {"type": "PROMPT_ATTACK", "confidence": "MEDIUM", "action": "NONE", "detected": True}
     found = judgement(["x"], [{"action": "NONE", "assessments": [{"contentPolicy": {"filters": [seen]}}]}])
     assert (found.flagged, found.found, found.scores) == (False, frozenset(), {"prompt_injection": 0.7})
+
+
+async def test_personal_data_without_its_words_is_found_and_has_no_place() -> None:
+    entity = {"type": "NAME", "action": "ANONYMIZED"}
+    found = judgement(["I am NAME1."], blocked(sensitiveInformationPolicy={"piiEntities": [entity], "regexes": []}))
+    assert (found.found, found.spans) == (frozenset({"pii"}), ())
 
 
 async def test_own_expressions_are_named_as_they_are_called() -> None:

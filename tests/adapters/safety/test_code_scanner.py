@@ -8,6 +8,7 @@ import pytest_asyncio
 from adapters.safety.code_scanner import CHECK, CodeOptions
 from adapters.safety.code_scanner.blocks import Block, blocks
 from adapters.safety.contract import SafetyCheck
+from tests.adapters.safety.frames import answers
 from tests.adapters.safety.judging import judge
 
 pytest.importorskip("bandit", reason="the extra code is not installed")
@@ -72,6 +73,16 @@ async def test_harmless_texts_are_left(check: SafetyCheck, text: str) -> None:
 async def test_below_its_severity_a_finding_has_a_score_and_does_not_count(check: SafetyCheck) -> None:
     found = await judge(check, "```python\nassert user.is_admin\n```")
     assert (found.flagged, found.scores) == (False, {"insecure_code": 0.3})
+
+
+def test_rules_that_are_left_out_find_nothing_and_the_others_go_on() -> None:
+    scanner, code = "adapters.safety.code_scanner.scanner", "assert x\neval(x)\n```"
+    others = ("```\nrm -rf $x && y\n```", "```py\nno python\n```", "AKIAIOSFODNN7EXAMPLE")
+    ready, *found = answers(scanner, {"skip": ["B101"]}, f"```python\n{code}", f"```\n{code}", *others)
+    assert ready == {}
+    assert [[rule for _, rule, *_ in each] for each in found] == [["B307"], ["B307"], [], [], ["secret"]]
+    _, all_found = answers(scanner, {"skip": []}, f"```python\n{code}")
+    assert [(rule, line) for _, rule, _, line, _ in all_found] == [("B101", 2), ("B307", 3)]
 
 
 async def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

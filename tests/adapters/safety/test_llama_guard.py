@@ -6,6 +6,7 @@ import pytest
 
 from adapters.safety.asking import AT_ONCE
 from adapters.safety.contract import CheckUnavailable, Content
+from adapters.safety.llama_guard import CHECK, LlamaGuardOptions
 from adapters.safety.llama_guard.prompt import read_verdict, written
 from adapters.safety.llama_guard.taxonomy import HAZARDS
 from tests.adapters.safety.asked import Models, chat, judge
@@ -107,6 +108,11 @@ async def test_version_4_is_shown_images_and_says_that_it_saw_them() -> None:
     assert judgement.applied["sexual"] == ("text", "image")
 
 
+def test_only_version_4_sees_images() -> None:
+    assert CHECK.sees is not None
+    assert [CHECK.sees(LlamaGuardOptions(model="guard", version=version)) for version in (3, 4)] == [False, True]
+
+
 async def test_many_texts_are_asked_about_a_few_at_a_time_and_answered_in_order() -> None:
     def answer(asked: Any) -> Any:
         return chat("unsafe\nS2" if asked["messages"][0]["content"] == "7" else "safe")
@@ -136,3 +142,11 @@ async def test_an_answer_whose_question_nobody_knows_stands_alone() -> None:
 async def test_what_is_no_chat_completion_is_no_judgement(answer: Any) -> None:
     with pytest.raises(CheckUnavailable):
         await judge("llama_guard", ["…"], Models(lambda asked: answer), model="guard")
+
+
+async def test_a_chat_completion_that_is_no_utf8_is_no_judgement() -> None:
+    async def ask(operation: object, body: bytes) -> bytes:
+        return b'{"choices": [{"message": {"content": "\xff"}}]}'
+
+    with pytest.raises(CheckUnavailable, match="no chat completion"):
+        await CHECK.open("guard", LlamaGuardOptions(model="guard")).judge([Content(("…",))], ask)

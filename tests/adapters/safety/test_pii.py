@@ -9,6 +9,7 @@ import pytest_asyncio
 from adapters.safety.contract import SafetyCheck
 from adapters.safety.pii import CHECK, PiiOptions
 from adapters.safety.pii.found import judgement
+from tests.adapters.safety.frames import answers
 from tests.adapters.safety.judging import judge, shown
 
 pytest.importorskip("presidio_analyzer", reason="the extra pii is not installed")
@@ -49,6 +50,18 @@ async def test_the_event_loop_goes_on_while_it_looks(check: SafetyCheck) -> None
         turns += 1
     assert turns > 10
     assert len((await judging).spans) >= 600
+
+
+def test_only_the_chosen_entities_are_looked_for() -> None:
+    text = "Alice Johnson lives in Berlin."
+    ready, found = answers("adapters.safety.pii.analyzer", {"entities": ["LOCATION"], "score": 0.4}, [text, ""])
+    assert ready == {}
+    assert [[text[start:end] for start, end, *_ in each] for each in found] == [["Berlin"], []]
+
+
+def test_an_entity_that_nobody_knows_can_not_begin() -> None:
+    (refused,) = answers("adapters.safety.pii.analyzer", {"entities": ["PERSONS"], "score": 0.4}, ["Berlin"])
+    assert refused == {"fault": "it can't be opened: ValueError"}
 
 
 async def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,8 @@ async def test_each_form_is_found_where_it_stands(text: str, found: str | None, 
         "a@b",
         "in 2024 there were 1,234,567 of 8,000,000,000",
         "0000000000000000",
+        "XX12 3456 7890 1234 567",
+        "DE89 3704 0044 0532",
     ],
 )
 async def test_what_only_looks_alike_is_left(text: str) -> None:
@@ -62,6 +64,14 @@ async def test_only_the_chosen_entities_are_looked_for() -> None:
     text = "a@example.com 10.0.0.1"
     judgement = await judge(CHECK.open("p", PatternOptions(entities=["IP_ADDRESS"])), text)
     assert shown(judgement, text) == [("10.0.0.1", "IP_ADDRESS")]
+
+
+def test_of_two_that_overlap_the_one_that_begins_first_is_found() -> None:
+    text = "10.0.0.1@example.com and card 4111 1111 1111 1111@example.com"
+    assert [(text[start:end], label) for start, end, label in find(text, LABELS)] == [
+        ("10.0.0.1@example.com", "EMAIL_ADDRESS"),
+        ("4111 1111 1111 1111", "CREDIT_CARD"),
+    ]
 
 
 def test_an_entity_that_nobody_knows_is_refused() -> None:

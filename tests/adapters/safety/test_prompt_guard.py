@@ -34,7 +34,7 @@ class _Handler(BaseHTTPRequestHandler):
         status, answer = server.answers[min(len(server.asked), len(server.answers)) - 1]
         self.send_response(status)
         self.end_headers()
-        self.wfile.write(json.dumps(answer).encode())
+        self.wfile.write(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
     def log_message(self, format: str, *arguments: Any) -> None:
         pass
@@ -102,6 +102,8 @@ async def test_vllm_answers_with_classes(endpoint: _Endpoint) -> None:
         ("pipeline", 200, {"error": "loading"}),
         ("pipeline", 200, [[{"label": "POSITIVE", "score": 1}]]),
         ("classes", 200, {"data": []}),
+        ("pipeline", 200, b'[{"label": "\xff", "score": 1}]'),
+        ("classes", 200, b"\xff"),
         ("classes", 200, {"data": [{"probs": [0.1, 0.1, 0.1, 0.7]}]}),
     ],
 )

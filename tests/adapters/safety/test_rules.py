@@ -34,6 +34,7 @@ def found(text: str) -> set[str]:
         "I will k i l l you",
         "i will kiiiiill you",
         "I will k*ll you",
+        "I will k'ill you",
         "I will k\u0456ll you",
         "I will ｋｉｌｌ you",
         "I will kíll you",
