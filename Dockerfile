@@ -8,7 +8,7 @@ COPY config config
 COPY adapters adapters
 COPY gateway gateway
 # EXTRAS="[local]" makes an image that serves local models; without extras it is the smallest.
-ARG EXTRAS="[redis,postgres,oidc,otel]"
+ARG EXTRAS="[redis,postgres,oidc,otel,s3,documents,sqlite-vec,pgvector]"
 # The versions are pyproject.toml's to say.
 # hadolint ignore=DL3013
 RUN pip --python /opt/isthmus/bin/python install --no-compile ".${EXTRAS}" \

