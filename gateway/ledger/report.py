@@ -40,7 +40,8 @@ _SUMS = {
 """PostgreSQL's sums of whole numbers are decimals: they are cast back."""
 _SUMMED = ", ".join(f"CAST({sql} AS BIGINT)" for sql in _SUMS.values())
 _ROWS = f"SELECT {', '.join(COLUMNS)} FROM attempts"  # noqa: S608 - of columns that stand in the code
-_AFTER = "(began > ${0} OR (began = ${0} AND attempt_id > ${1}))"
+_BETWEEN = "(began, attempt_id) > ($1, $2) AND began < $3"
+"""Of rows by the place of the one before them, so that a page is found at once by index, however far it is."""
 _ORDER = "ORDER BY began, attempt_id LIMIT"
 
 
@@ -64,7 +65,9 @@ async def sums(records: Records, question: Question, grouping: Grouping) -> tupl
     buckets = [Bucket(start, end) for start, end in pairwise(edges)]
     values: list[Value] = []
     bucket = _bucket(edges, values)
-    where = _where(question.filters, edges[0], edges[-1], values)
+    values += (edges[0] * _SECOND, edges[-1] * _SECOND)
+    between = f"began >= ${len(values) - 1} AND began < ${len(values)}"
+    where = " AND ".join((between, *_filtered(question.filters, values)))
     groups = [bucket, *(DIMENSIONS[name] for name in grouping.dimensions)]
     numbers = ", ".join(str(number) for number in range(1, len(groups) + 1))
     found = await records.fetch(
@@ -87,11 +90,9 @@ async def sums(records: Records, question: Question, grouping: Grouping) -> tupl
 
 async def attempts(records: Records, question: Question, after: tuple[int, str] | None) -> list[Row]:
     """Rows in the order in which their attempts began, after one of them. Raises RecordsUnavailable."""
-    values: list[Value] = []
-    where = _where(question.filters, question.start, question.end, values)
-    if after is not None:
-        values += after
-        where += " AND " + _AFTER.format(len(values) - 1, len(values))
+    first = (question.start * _SECOND, "")
+    values: list[Value] = [*max(first, after or first), question.end * _SECOND]
+    where = " AND ".join((_BETWEEN, *_filtered(question.filters, values)))
     return await records.fetch(f"{_ROWS} WHERE {where} {_ORDER} {question.limit}", *values)
 
 
@@ -118,9 +119,9 @@ def _bucket(edges: Sequence[int], values: list[Value]) -> str:
     return f"CASE {' '.join(cases)} ELSE {last} END" if cases else "CAST(0 AS BIGINT)"
 
 
-def _where(filters: Sequence[tuple[str, Sequence[str]]], start: int, end: int, values: list[Value]) -> str:
-    values += (start * _SECOND, end * _SECOND)
-    parts = [f"began >= ${len(values) - 1} AND began < ${len(values)}"]
+def _filtered(filters: Sequence[tuple[str, Sequence[str]]], values: list[Value]) -> list[str]:
+    """What a row has to have, in SQL; the values are added to those that are bound."""
+    parts = []
     for name, wanted in filters:
         sql = DIMENSIONS[name]
         some = []
@@ -131,7 +132,7 @@ def _where(filters: Sequence[tuple[str, Sequence[str]]], start: int, end: int, v
         if "" in wanted:
             either.append(f"{sql} IS NULL")
         parts.append(f"({' OR '.join(either)})")
-    return " AND ".join(parts)
+    return parts
 
 
 def _result(grouping: Grouping, row: Row) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import pytest
 
 from gateway.ledger.spending import Spending
 from gateway.state.limits.contract import Bucket, Kind, Measure
-from gateway.state.records.contract import Records, Row, Value
+from gateway.state.records.contract import Records
+from tests.gateway.ledger.plans import Watched
 from tests.gateway.ledger.rows import a_row, write
 from tests.gateway.state.records.conftest import place, records
 
@@ -22,20 +23,6 @@ COLUMNS: dict[Kind, str] = {
     "organisation": "organisation",
     "model": "model",
 }
-
-
-class Watched:
-    """A database that keeps the plan of what it was asked last."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-        self.json_each = records.json_each
-        self.plan = ""
-
-    async def fetch(self, statement: str, *values: Value) -> list[Row]:
-        how = "EXPLAIN QUERY PLAN" if self.json_each == "json_each" else "EXPLAIN"
-        self.plan = "\n".join(str(tuple(row)) for row in await self._records.fetch(f"{how} {statement}", *values))
-        return await self._records.fetch(statement, *values)
 
 
 @pytest.fixture
