@@ -29,7 +29,7 @@ class FileShelf:
 
     def __enter__(self) -> "FileShelf":
         """Serve."""
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -48,7 +48,7 @@ class QdrantServer:
 
         self._http = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
         self._port = self._http.server_address[1]
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
         assert self._http is not None
