@@ -2,7 +2,8 @@
 
 Collections over REST (https://docs.weaviate.io/weaviate/api/rest), objects and searches over gRPC
 (https://docs.weaviate.io/weaviate/api/grpc), as the official client uses them. It keeps all in memory, compares every
-vector, and refuses what a server refuses: a filter on a property that a collection has not, and two collections whose
+vector, makes a collection that is written to and not there, as a server does unless told otherwise, and refuses what a
+server refuses: a filter on a property that a collection has not, vectors of several lengths, and two collections whose
 names differ in case alone.
 """
 
@@ -81,6 +82,10 @@ class WeaviateServer:
         self.collections: dict[str, Collection] = {}
         self.keys: set[str] = set()
         """What was sent as a key."""
+        self.failing: dict[str, bool] = {}
+        """Methods of the REST API that are answered with an error, and whether what they ask is done all the same."""
+        self.keeps = False
+        """What is there stays as it is: writes are taken and never seen, and nothing is deleted."""
         self.port, self.grpc_port = free_port(), free_port()
         self._rest: ThreadingHTTPServer | None = None
         self._grpc: Any = None
@@ -129,6 +134,19 @@ class WeaviateServer:
             raise _Refused(f"could not find class {name} in schema")
         return self.collections[name]
 
+    def find_or_make(self, name: str) -> Collection:
+        """A collection; a new one has what its first objects have, in the server's own forms.
+
+        https://docs.weaviate.io/weaviate/config-refs/collections#auto-schema
+        """
+        if name not in self.collections:
+            forms = {"position": "number", "facts": "text[]"}
+            names = ("key", "file_id", "position", "content", "attributes", "facts", "words")
+            properties = [{"name": each, "dataType": [forms.get(each, "text")]} for each in names]
+            settings = {"invertedIndexConfig": {"bm25": {"k1": 1.2, "b": 0.75}}}
+            self.collections[name] = Collection(_whole({"class": name, **settings, "properties": properties}))
+        return self.collections[name]
+
 
 class _Door(BaseHTTPRequestHandler):
     weaviate: WeaviateServer
@@ -144,6 +162,9 @@ class _Door(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         said = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self._refuses():
+            self._answer(500, {})
+            return
         if self.path == "/v1/schema":
             taken = {name.lower() for name in self.weaviate.collections}
             if said["class"].lower() in taken:
@@ -160,8 +181,12 @@ class _Door(BaseHTTPRequestHandler):
             self._answer(200, said)
 
     def do_DELETE(self) -> None:
-        self.weaviate.collections.pop(self._name(), None)
+        if not self._refuses():
+            self.weaviate.collections.pop(self._name(), None)
         self._answer(200, {})
+
+    def _refuses(self) -> bool:
+        return not self.weaviate.failing.get(self.command, True)
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Not a word."""
@@ -171,6 +196,8 @@ class _Door(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, said: dict[str, Any]) -> None:
         self.weaviate.keys.add(self.headers.get("authorization", ""))
+        if self.command in self.weaviate.failing:
+            status, said = 500, {"error": [{"message": "not now"}]}
         raw = json.dumps(said).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
@@ -186,26 +213,30 @@ class _Searches(weaviate_pb2_grpc.WeaviateServicer):
     def BatchObjects(self, request: Any, context: Any) -> Any:  # noqa: N802 - as gRPC names it
         errors = []
         for at, each in enumerate(request.objects):
-            try:
-                collection = self._server.find(each.collection)
-            except _Refused as refused:
-                errors.append(batch_pb2.BatchObjectsReply.BatchError(index=at, error=str(refused)))
+            collection = self._server.find_or_make(each.collection)
+            its = {
+                "id": each.uuid,
+                "vector": _vector(each.vector_bytes or each.vectors[0].vector_bytes),
+                "properties": _read(each.properties, collection.schema),
+            }
+            if self._server.keeps:
                 continue
             with collection.lock:
-                collection.objects[each.uuid] = {
-                    "id": each.uuid,
-                    "vector": _vector(each.vector_bytes or each.vectors[0].vector_bytes),
-                    "properties": _read(each.properties, collection.schema),
-                }
+                if {len(other["vector"]) for other in collection.objects.values()} <= {len(its["vector"])}:
+                    collection.objects[each.uuid] = its
+                else:
+                    errors.append(batch_pb2.BatchObjectsReply.BatchError(index=at, error="vector lengths don't match"))
         return batch_pb2.BatchObjectsReply(errors=errors)
 
     def BatchDelete(self, request: Any, context: Any) -> Any:  # noqa: N802
         collection = self._find(request.collection, context)
-        gone = collection.all(request.filters)[:_DELETED_AT_ONCE]
+        matched = collection.all(request.filters)[:_DELETED_AT_ONCE]
+        gone = [] if self._server.keeps else matched
         with collection.lock:
             for each in gone:
                 collection.objects.pop(each["id"], None)
-        return batch_delete_pb2.BatchDeleteReply(matches=len(gone), successful=len(gone))
+        failed = len(matched) - len(gone)
+        return batch_delete_pb2.BatchDeleteReply(matches=len(matched), successful=len(gone), failed=failed)
 
     def Aggregate(self, request: Any, context: Any) -> Any:  # noqa: N802
         collection = self._find(request.collection, context)

@@ -36,9 +36,10 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
         raise ImportError(
             "the vector backend weaviate needs weaviate-client: pip install 'isthmus[weaviate]'", name="weaviate"
         )
+    from adapters.vector_io.threaded import Threaded
     from adapters.vector_io.weaviate.backend import Weaviate
 
-    return Weaviate(name, options)
+    return Threaded(Weaviate(name, options), options.connections, f"weaviate-{name}")
 
 
 BACKEND = BackendType("weaviate", Options, _open)

@@ -1,14 +1,11 @@
-"""Weaviate from the event loop: its client blocks, so each call has a thread."""
+"""Weaviate's own client, which blocks, over a server."""
 
-import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from adapters.vector_io.contract import BackendUnavailable, Chunk, Hit
-from adapters.vector_io.filters import Attribute, Filter
+from adapters.vector_io.contract import BackendUnavailable
 
 if TYPE_CHECKING:
     from adapters.vector_io.weaviate import Options
@@ -25,70 +22,29 @@ class Weaviate:
     def __init__(self, name: str, options: "Options") -> None:
         self._name = name
         self._options = options
-        self._threads = ThreadPoolExecutor(options.connections, f"weaviate-{name}")
         self._collections: Collections | None = None
         self._connecting = Lock()
 
-    async def start(self) -> None:
-        """Reach it."""
-        await self._run(lambda _: None)
+    def ask(self, work: Callable[["Collections"], _T], otherwise: Mapping[str, _T]) -> _T:
+        """Do something with its collections. Raises BackendUnavailable."""
+        from adapters.vector_io.weaviate.collections import Missing
 
-    async def close(self) -> None:
-        """Finish what was begun and let go of it."""
-        await asyncio.to_thread(self._close)
-
-    async def create(self, store: str, dimensions: int) -> None:
-        """Make a collection."""
-        await self._run(lambda collections: collections.create(store, dimensions))
-
-    async def drop(self, store: str) -> None:
-        """Remove a collection."""
-        await self._run(lambda collections: collections.drop(store))
-
-    async def write(self, store: str, chunks: Sequence[Chunk]) -> None:
-        """Put chunks in."""
-        await self._of(store, lambda collections: collections.write(store, chunks))
-
-    async def remove(self, store: str, file_id: str) -> None:
-        """Take a file's chunks out."""
-        await self._of(store, lambda collections: collections.remove(store, file_id), missing=None)
-
-    async def describe(self, store: str, file_id: str, attributes: dict[str, Attribute]) -> None:
-        """Give a file's chunks these attributes."""
-        await self._of(store, lambda collections: collections.describe(store, file_id, attributes), missing=None)
-
-    async def count(self, store: str, file_id: str | None = None) -> int:
-        """How many chunks are there."""
-        return await self._of(store, lambda collections: collections.count(store, file_id), missing=0)
-
-    async def nearest(self, store: str, vector: bytes, limit: int, filter: Filter | None = None) -> list[Hit]:
-        """The chunks nearest to a vector."""
-        return await self._of(store, lambda collections: collections.nearest(store, vector, limit, filter), missing=[])
-
-    async def matching(self, store: str, text: str, limit: int, filter: Filter | None = None) -> list[Hit]:
-        """The chunks that share words with a text."""
-        return await self._of(store, lambda collections: collections.matching(store, text, limit, filter), missing=[])
-
-    async def _of(self, store: str, ask: "Callable[[Collections], _T]", **otherwise: _T) -> _T:
-        """Ask of a store; where what failed is that it is not there, give what is said for `missing`."""
-        try:
-            return await self._run(ask)
-        except BackendUnavailable:
-            if "missing" in otherwise and not await self._run(lambda collections: collections.is_there(store)):
-                return otherwise["missing"]
-            raise
-
-    async def _run(self, ask: "Callable[[Collections], _T]") -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, ask)
-
-    def _ask(self, ask: "Callable[[Collections], _T]") -> _T:
         try:
             with self._connecting:
                 if self._collections is None:
                     self._collections = self._connected()
-            return ask(self._collections)
+            return work(self._collections)
+        except Missing:
+            if "missing" in otherwise:
+                return otherwise["missing"]
+            raise BackendUnavailable(f"{self._name}: Weaviate has no such store") from None
         except Exception as error:  # noqa: BLE001 - its client lets those of its own parts through
             raise BackendUnavailable(f"{self._name}: Weaviate fails: {type(error).__name__}") from None
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._collections is not None:
+            self._collections.close()
 
     def _connected(self) -> "Collections":
         import weaviate
@@ -113,8 +69,3 @@ class Weaviate:
             skip_init_checks=True,  # one of them asks a registry of packages for newer versions
         )
         return Collections(client)
-
-    def _close(self) -> None:
-        self._threads.shutdown()
-        if self._collections is not None:
-            self._collections.close()

@@ -3,17 +3,22 @@
 import re
 import uuid
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-import weaviate
 from grpc import RpcError, StatusCode
 from weaviate.classes.config import DataType, Property, Tokenization
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter as Condition
 from weaviate.classes.query import MetadataQuery
-from weaviate.exceptions import UnexpectedStatusCodeError
+from weaviate.exceptions import (
+    UnexpectedStatusCodeError,
+    WeaviateBaseError,
+    WeaviateDeleteManyError,
+    WeaviateInsertManyAllFailedError,
+)
 
 from adapters.vector_io.contract import Chunk, Hit
 from adapters.vector_io.facts import facts, hashed
@@ -47,8 +52,12 @@ class _Once:
         return send_once
 
 
+class Missing(Exception):
+    """The store is not there."""
+
+
 class Collections:
-    """A connection. All raise WeaviateBaseError."""
+    """A connection. All raise WeaviateBaseError, and all but `create` raise Missing."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -75,10 +84,15 @@ class Collections:
     def drop(self, store: str) -> None:
         """Remove a collection."""
         self._properties.pop(store, None)
-        self._client.collections.delete(collection(store))
+        with self._of(store):
+            self._client.collections.delete(collection(store))
 
     def write(self, store: str, chunks: Sequence[Chunk]) -> None:
-        """Put chunks in, each in place of one with its id."""
+        """Put chunks in, each in place of one with its id. A server makes what is missing as it thinks fit, unless told
+        otherwise: https://docs.weaviate.io/weaviate/config-refs/collections#auto-schema
+        """
+        if not self.is_there(store):
+            raise Missing
         last = list({chunk.id: chunk for chunk in chunks}.values())
         for name in {name for chunk in last for name in sizes(chunk.attributes)}:
             self._make_sure(store, name)
@@ -87,9 +101,10 @@ class Collections:
 
     def remove(self, store: str, file_id: str) -> None:
         """Take a file's chunks out; the server takes some thousands at once."""
-        found = self._of(store).data
-        while found.delete_many(_of_file(file_id)).matches:
-            continue
+        with self._of(store) as found:
+            while (gone := found.data.delete_many(_of_file(file_id))).matches:
+                if not gone.successful:
+                    raise WeaviateDeleteManyError("nothing of it can be deleted")
 
     def describe(self, store: str, file_id: str, attributes: dict[str, Attribute]) -> None:
         """Write those of a file's chunks anew that have not these attributes yet."""
@@ -98,7 +113,7 @@ class Collections:
             self._make_sure(store, name)
         left = Condition.all_of([_of_file(file_id), lacks(_whole(attributes))])
         done: set[str] = set()
-        while found := self._of(store).query.fetch_objects(limit=_OBJECTS, filters=left, include_vector=True).objects:
+        while found := self._some(store, left):
             if done >= (keys := {str(each.properties["key"]) for each in found}):
                 return  # written, and not seen by this replica yet
             done |= keys
@@ -114,46 +129,62 @@ class Collections:
     def count(self, store: str, file_id: str | None) -> int:
         """How many chunks are there."""
         asked = None if file_id is None else _of_file(file_id)
-        return int(self._of(store).aggregate.over_all(total_count=True, filters=asked).total_count or 0)
+        with self._of(store) as found:
+            return int(found.aggregate.over_all(total_count=True, filters=asked).total_count or 0)
 
     def nearest(self, store: str, vector: bytes, limit: int, filter: Filter | None) -> list[Hit]:
         """The chunks nearest to a vector."""
-        found = self._of(store).query.near_vector(
-            near_vector=array("f", vector).tolist(),
-            limit=limit,
-            filters=condition(filter, lambda name: self._has(store, name)),
-            return_metadata=MetadataQuery(distance=True),
-            return_properties=["key", *_SHOWN],
-        )
+        with self._of(store) as asked:
+            found = asked.query.near_vector(
+                near_vector=array("f", vector).tolist(),
+                limit=limit,
+                filters=condition(filter, lambda name: self._has(store, name)),
+                return_metadata=MetadataQuery(distance=True),
+                return_properties=["key", *_SHOWN],
+            )
         return _sorted([_hit(each, -each.metadata.distance) for each in found.objects])
 
     def matching(self, store: str, text: str, limit: int, filter: Filter | None) -> list[Hit]:
         """The chunks that share words with a text."""
-        asked = query_words(text)
-        if not asked:
+        wanted = query_words(text)
+        if not wanted:
             return []
-        found = self._of(store).query.bm25(
-            query=" ".join(asked),
-            query_properties=["words"],
-            limit=limit,
-            filters=condition(filter, lambda name: self._has(store, name)),
-            return_metadata=MetadataQuery(score=True),
-            return_properties=["key", *_SHOWN],
-        )
+        with self._of(store) as asked:
+            found = asked.query.bm25(
+                query=" ".join(wanted),
+                query_properties=["words"],
+                limit=limit,
+                filters=condition(filter, lambda name: self._has(store, name)),
+                return_metadata=MetadataQuery(score=True),
+                return_properties=["key", *_SHOWN],
+            )
         # Weaviate leaves the factor k1 + 1 out, which changes no order.
         return _sorted([_hit(each, each.metadata.score * (K1 + 1)) for each in found.objects])
 
-    def _of(self, store: str) -> Any:
-        return self._client.collections.get(collection(store))
+    @contextmanager
+    def _of(self, store: str) -> Iterator[Any]:
+        """A collection to ask. Raises Missing where what fails does because it is not there."""
+        try:
+            yield self._client.collections.get(collection(store))
+        except WeaviateBaseError:
+            if self.is_there(store):
+                raise
+            raise Missing from None
+
+    def _some(self, store: str, filters: Any) -> Any:
+        with self._of(store) as asked:
+            return asked.query.fetch_objects(limit=_OBJECTS, filters=filters, include_vector=True).objects
 
     def _put(self, store: str, objects: Sequence[Any]) -> None:
-        outcome = self._of(store).data.insert_many(objects)
+        with self._of(store) as found:
+            outcome = found.data.insert_many(objects)
         if outcome.has_errors:
-            raise weaviate.exceptions.WeaviateInsertManyAllFailedError(next(iter(outcome.errors.values())).message)
+            raise WeaviateInsertManyAllFailedError(next(iter(outcome.errors.values())).message)
 
     def _has(self, store: str, name: str) -> bool:
         if name not in self._properties.get(store, ()):
-            told = self._of(store).config.get(simple=True)
+            with self._of(store) as found:
+                told = found.config.get(simple=True)
             self._properties[store] = {each.name for each in told.properties}
         return name in self._properties[store]
 
@@ -169,7 +200,8 @@ class Collections:
             tokenization=Tokenization.FIELD if is_text else None,
         )
         try:
-            self._of(store).config.add_property(wanted)
+            with self._of(store) as found:
+                found.config.add_property(wanted)
         except UnexpectedStatusCodeError:  # somebody else may have been faster
             if not self._has(store, name):
                 raise

@@ -107,6 +107,15 @@ async def test_a_list_may_be_long_or_empty(backend: VectorBackend, described_sto
         assert await _found(backend, described_store, wanted) == _expected(wanted)
 
 
+@pytest.mark.parametrize("type", ["and", "or"])
+async def test_all_of_nothing_is_everything_and_any_of_nothing_is_nothing(
+    backend: VectorBackend, described_store: str, type: str
+) -> None:
+    nothing = Compound(type, ())  # type: ignore[arg-type]
+    for wanted in (nothing, Compound("and", (nothing, Comparison("eq", KEYS[0], "a")))):
+        assert await _found(backend, described_store, wanted) == _expected(wanted)
+
+
 async def test_filters_may_be_deep_and_wide(backend: VectorBackend, described_store: str) -> None:
     deep: Filter = Comparison("eq", KEYS[0], "a")
     for _ in range(8):
