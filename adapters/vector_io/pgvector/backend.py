@@ -2,7 +2,6 @@
 
 import asyncio
 import struct
-import sys
 from array import array
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -176,7 +175,7 @@ class Pgvector:
                         "statement_timeout": str(int(self._options.timeout_seconds * 1000)),
                     },
                 )
-        return self._pool
+            return self._pool
 
     async def _prepare(self, connection: "asyncpg.Connection") -> None:
         """Let a new connection speak of vectors."""
@@ -221,8 +220,7 @@ def _row(chunk: Chunk, length: int) -> tuple[object, ...]:
 def _vector(raw: bytes) -> bytes:
     """float32 of the contract as pgvector sends them: their number, and the most significant byte first."""
     numbers = array("f", raw)
-    if sys.byteorder == "little":
-        numbers.byteswap()
+    numbers.byteswap()
     return struct.pack(">HH", len(numbers), 0) + numbers.tobytes()
 
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,9 @@ from tests.adapters.vector_io.plenty import once_it_is_back, some_chunks, watche
 from tests.services.chroma import ChromaServer
 
 pytest.importorskip("chromadb", reason="the extra chroma is not installed")
+
+from chromadb.api.client import Client
+from chromadb.errors import UniqueConstraintError
 
 STORE = "vs_of-the-test"
 OPERATORS = {"$gt": float.__gt__, "$gte": float.__ge__, "$lt": float.__lt__, "$lte": float.__le__}
@@ -58,6 +62,32 @@ async def test_a_server_that_hangs_costs_no_more_than_the_time_limit() -> None:
         server.send(signal.SIGCONT)
         await once_it_is_back(backend, STORE)
         await backend.close()
+
+
+async def test_one_that_was_never_asked_is_closed(tmp_path: Path) -> None:
+    await chroma.BACKEND.open("main", chroma.Options(), tmp_path).close()
+
+
+async def test_what_chroma_refuses_is_told_in_its_words(embedded: VectorBackend) -> None:
+    await embedded.create(STORE, 8)
+    await embedded.write(STORE, some_chunks(1, 8))
+    with pytest.raises(BackendUnavailable, match=r"main: Chroma answers: .*dimension"):
+        await embedded.write(STORE, some_chunks(1, 9))
+
+
+async def test_a_store_that_somebody_else_makes_meanwhile_is_made(
+    embedded: VectorBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Client.get_or_create_collection
+
+    def make_too_late(client: Client, *arguments: Any, **options: Any) -> Any:
+        make(client, *arguments, **options)
+        raise UniqueConstraintError("it is there already")
+
+    monkeypatch.setattr(Client, "get_or_create_collection", make_too_late)
+    await embedded.create(STORE, 8)
+    await embedded.write(STORE, some_chunks(3, 8))
+    assert await embedded.count(STORE) == 3
 
 
 def test_only_one_process_may_have_the_folder_open() -> None:

@@ -3,6 +3,7 @@
 import os
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,6 +130,56 @@ async def test_an_index_that_is_too_far_behind_begins_anew(tmp_path: Path, monke
     assert len(await writer.nearest(STORE, QUESTION, 50)) == 10
     await writer.close()
     await behind.close()
+
+
+async def test_dropping_a_store_deletes_its_index_though_nobody_has_asked_it_yet(tmp_path: Path) -> None:
+    first = await opened(tmp_path)
+    await first.write(STORE, chunks_of("file-a", 5))
+    await first.close()
+    again = Folder("faiss", tmp_path).open()
+    await again.start()
+    await again.drop(STORE)
+    assert os.listdir(tmp_path) == []
+    await again.close()
+
+
+async def test_an_index_that_is_closed_while_somebody_comes_to_it_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = await opened(tmp_path)
+    await backend.write(STORE, chunks_of("file-a", 5))
+    find, came = followed.Followed._find, iter([True])
+
+    def find_and_close(self: followed.Followed, *store: Any) -> Any:
+        found = find(self, *store)
+        if next(came, False):
+            self.close()
+        return found
+
+    monkeypatch.setattr(followed.Followed, "_find", find_and_close)
+    assert len(await backend.nearest(STORE, QUESTION, 50)) == 5
+    await backend.close()
+
+
+async def test_a_store_that_is_dropped_while_it_is_searched_makes_no_new_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await opened(tmp_path)
+    await first.write(STORE, chunks_of("file-a", 5))
+    await first.close()
+    again = Folder("faiss", tmp_path).open()
+    await again.start()
+    find = followed.Followed._find
+
+    def drop_and_find(self: followed.Followed, connection: Any, path: Path) -> Any:
+        path.unlink()
+        self.drop(path)
+        return find(self, connection, path)
+
+    monkeypatch.setattr(followed.Followed, "_find", drop_and_find)
+    assert await again.nearest(STORE, QUESTION, 50) == []
+    await again.close()
+    assert [name for name in os.listdir(tmp_path) if name.endswith(".index")] == []
 
 
 async def test_dropping_a_store_deletes_its_index(tmp_path: Path) -> None:

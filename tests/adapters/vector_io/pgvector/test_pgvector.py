@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from adapters.vector_io.contract import BackendUnavailable, Chunk, VectorBackend
 from adapters.vector_io.filters import Comparison
 from adapters.vector_io.pgvector import BACKEND, Options
+from adapters.vector_io.pgvector import backend as backend_module
 from adapters.vector_io.pgvector.conditions import escape, unescape
 from tests.adapters.vector_io.openers.pgvector import server
 from tests.adapters.vector_io.plenty import some_chunks, unit, watched_loop
@@ -71,6 +72,24 @@ async def test_a_server_that_hangs_costs_no_more_than_the_time_limit(own_vector_
             await backend.count(STORE)
         own_vector_postgres.resume()
         assert await backend.count(STORE) == 0
+
+
+async def test_a_server_that_hangs_does_not_keep_it_from_closing(
+    own_vector_postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(own_vector_postgres.url()) as backend:
+        await backend.create(STORE, 8)
+        own_vector_postgres.pause()
+        monkeypatch.setattr(backend_module, "_CONNECT_SECONDS", 0.2)
+        try:
+            async with asyncio.timeout(20):
+                await backend.close()
+        finally:
+            own_vector_postgres.resume()
+
+
+async def test_one_that_was_never_asked_is_closed() -> None:
+    await BACKEND.open("main", Options(url="postgresql://127.0.0.1:1/none"), Path()).close()
 
 
 async def test_an_address_where_nobody_listens_is_unavailable() -> None:

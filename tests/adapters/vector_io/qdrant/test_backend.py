@@ -49,6 +49,17 @@ async def test_a_collection_that_another_gateway_makes_meanwhile_is_no_fault(mon
     await qdrant.close()
 
 
+async def test_a_collection_that_can_not_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def not_there(client: AsyncQdrantClient, name: str) -> bool:
+        return False
+
+    monkeypatch.setattr(AsyncQdrantClient, "collection_exists", not_there)
+    qdrant = opened("a-wrong-key")
+    with pytest.raises(BackendUnavailable, match="it answers 401"):
+        await qdrant.create("vs_refused", DIMENSIONS)
+    await qdrant.close()
+
+
 async def test_more_texts_than_are_compared_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "_TEXTS", 2)
     qdrant = opened()

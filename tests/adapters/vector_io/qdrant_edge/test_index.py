@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -69,17 +70,38 @@ async def test_what_a_graph_was_made_of_is_there_after_it_is_opened_again(tmp_pa
         assert len(shards(tmp_path)) == 1
 
 
-async def test_a_graph_that_can_not_be_made_is_done_without(
-    backend: VectorBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(index, "__package__", "no.such.package")
-    await backend.write(STORE, some("file-a", 600))
-    for _ in range(100):
-        assert len(await backend.nearest(STORE, random_vector(random.Random(1)), 1_000)) == 600
-        if len(shards(tmp_path)) == 1:
-            break
-        await asyncio.sleep(0.02)
-    assert len(shards(tmp_path)) == 1
+def test_a_graph_that_can_not_be_made_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "_LOOSE", 5)
+    edge, vectors = EdgeIndex(tmp_path, DIMENSIONS), [each.vector for each in some("file-a", 10)]
+    edge.add(range(1, 11), [1] * 10, b"".join(vectors))
+    file = tmp_path / "vs.db"
+    file.write_bytes(b"no database " * 1_000)
+    assert edge.tend(file) is None
+    deadline = time.monotonic() + MADE_SECONDS
+    while edge._building is not None:
+        assert edge.tend(file) is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert edge.tend(file) is None
+    assert edge._building is None, "it is tried again only when there is more"
+    assert len(list(tmp_path.glob("shard-*"))) == 1
+    assert edge.search(vectors[3], 1, None)[0][0] == 4
+    edge.close()
+
+
+def test_an_index_that_begins_anew_has_nothing_of_before(tmp_path: Path) -> None:
+    edge, vectors = EdgeIndex(tmp_path, DIMENSIONS), [each.vector for each in some("file-a", 5)]
+    edge.add(range(1, 6), [1] * 5, b"".join(vectors))
+    edge.save((5, 0))
+    edge.clear()
+    assert len(edge) == 0
+    edge.add([6], [1], vectors[0])
+    edge.save((6, 0))
+    edge.close()
+    again = EdgeIndex(tmp_path, DIMENSIONS)
+    assert (again.marks, [number for number, _ in again.search(vectors[0], 10, None)]) == ((6, 0), [6])
+    assert len(list(tmp_path.glob("shard-*"))) == 1
+    again.close()
 
 
 async def test_a_graph_holds_what_the_file_held_when_it_was_made(backend: VectorBackend, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from adapters.vector_io.sqlite.stores import NoStore, Stores
 from tests.adapters.vector_io.openers import Folder
 from tests.adapters.vector_io.samples import DIMENSIONS, chunks_of
 
+SERVED = ("qdrant", "pgvector", "weaviate")
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
 
 
@@ -75,6 +76,15 @@ async def test_a_transaction_that_fails_changes_nothing(stores: Stores) -> None:
         await stores.write("vs", fail)
     count = await stores.read("vs", lambda connection, path: connection.execute("SELECT count(*) FROM t").get)
     assert count == 0
+
+
+async def test_a_transaction_that_sqlite_has_ended_itself_is_told_by_its_first_fault(stores: Stores) -> None:
+    def fail(connection: apsw.Connection) -> None:
+        connection.execute("ROLLBACK")  # as SQLite does where the disk is full
+        raise apsw.FullError("the disk is full")
+
+    with pytest.raises(BackendUnavailable, match="test fails: the disk is full"):
+        await stores.write("vs", fail)
 
 
 async def test_a_store_that_is_dropped_and_made_while_it_is_opened_is_the_new_one(
@@ -137,6 +147,10 @@ async def test_the_folder_of_the_options_is_used(tmp_path: Path, type: str) -> N
         ("faiss", "apsw", "faiss"),
         ("qdrant_edge", "apsw", "qdrant-edge"),
         ("qdrant", "qdrant_client", "qdrant"),
+        ("pgvector", "asyncpg", "pgvector"),
+        ("chroma", "chromadb", "chroma"),
+        ("milvus", "pymilvus", "milvus"),
+        ("weaviate", "weaviate", "weaviate"),
     ],
 )
 def test_a_missing_library_is_named_with_its_extra(
@@ -147,4 +161,4 @@ def test_a_missing_library_is_named_with_its_extra(
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(ImportError, match=rf"pip install 'isthmus\[{extra}\]'"):
-        Folder(type, tmp_path, {"url": "http://127.0.0.1:1"} if type == "qdrant" else {}).open()
+        Folder(type, tmp_path, {"url": "http://127.0.0.1:1"} if type in SERVED else {}).open()
