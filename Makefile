@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 TEST_PROCESSES ?= $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )))
 INSTALL := $(BIN)/pip install --disable-pip-version-check --no-input
 
+# Tests start a thousand gateways: each would compile its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help serve test coverage check format bench bench-smoke constraints clean
 
@@ -64,8 +67,9 @@ $(VENV)/.serve: pyproject.toml | $(VENV)/bin/pip
 
 $(VENV)/.test: pyproject.toml tests/constraints.txt | $(VENV)/.serve
 	@echo "Installing what the tests and checks need"
-	@$(INSTALL) --quiet -c tests/constraints.txt -e '.[local,test,check,bench]'
-	@touch $@
+	@$(INSTALL) --quiet --no-compile -c tests/constraints.txt -e '.[local,test,check,bench]'
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # pip has one core compile; some templates never do
+	@touch $@ $(VENV)/.bench
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/pip
 	@$(INSTALL) --quiet -e '.[bench]'
