@@ -92,20 +92,21 @@ class Lite:
             pass_fds=[self._lock.fileno()],
             start_new_session=True,  # Ctrl-C is the gateway's to handle
         )
-        if process.stdout is None or process.stdout.readline() != b"ready\n":
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        if process.stdout.readline() != b"ready\n":
             self._end(process)
             raise LiteFault(f"Milvus Lite does not start over {self._folder}: another program may have it open")
         self._process = process
         self.starts += 1
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdin is not None:
-            process.stdin.close()
+        assert process.stdin is not None  # noqa: S101 - both are pipes
+        assert process.stdout is not None  # noqa: S101
+        process.stdin.close()
         try:
             process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        process.stdout.close()
         self._socket.unlink(missing_ok=True)

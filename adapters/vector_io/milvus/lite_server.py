@@ -21,7 +21,13 @@ READY = "ready"
 _THREADS = 10
 _MESSAGE_BYTES = 256 * 1024 * 1024
 _GRACE_SECONDS = 5.0
-
+_SETTINGS = [
+    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+    ("grpc.max_send_message_length", _MESSAGE_BYTES),
+    # Milvus' client pings every ten seconds; by default a server soon hangs up on whoever does, its calls too.
+    ("grpc.http2.max_ping_strikes", 0),
+]
+"""https://grpc.io/docs/guides/keepalive/"""
 
 _WRITES = ("CreateCollection", "DropCollection", "CreateIndex", "LoadCollection", "Insert", "Upsert", "Delete")
 
@@ -46,8 +52,7 @@ class _OneWriter(MilvusServicer):  # type: ignore[misc] # its package has no typ
 def main(folder: str, socket: str) -> None:
     """Serve until standard input ends."""
     database = MilvusLite(folder)
-    sizes = [(f"grpc.max_{way}_message_length", _MESSAGE_BYTES) for way in ("receive", "send")]
-    server = grpc.server(ThreadPoolExecutor(_THREADS), options=sizes)
+    server = grpc.server(ThreadPoolExecutor(_THREADS), options=_SETTINGS)
     milvus_pb2_grpc.add_MilvusServiceServicer_to_server(_OneWriter(database), server)
     server.add_insecure_port(f"unix:{socket}")
     server.start()

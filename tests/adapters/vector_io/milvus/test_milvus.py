@@ -5,14 +5,17 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.vector_io.contract import BackendUnavailable
-from adapters.vector_io.milvus import BACKEND, Options
+from adapters.vector_io.milvus import BACKEND, Options, lite
+from adapters.vector_io.milvus.backend import Milvus
 from adapters.vector_io.words import words
 from tests.adapters.vector_io.openers.milvus_lite import shared
 from tests.adapters.vector_io.plenty import once_it_is_back, some_chunks, watched_loop
@@ -21,7 +24,12 @@ from tests.adapters.vector_io.samples import ids
 pytest.importorskip("pymilvus", reason="the extra milvus is not installed")
 pytest.importorskip("milvus_lite", reason="the extra milvus is not installed")
 
-from adapters.vector_io.milvus.collections import _LONGEST, _terms, collection
+import grpc
+from milvus_lite.db import MilvusLite
+from pymilvus import MilvusClient
+
+from adapters.vector_io.milvus import collections
+from adapters.vector_io.milvus.collections import _LONGEST, Collections, _terms, collection
 
 STORE = "vs_of-the-test"
 WRITES_AND_STAYS = """
@@ -120,6 +128,108 @@ async def test_a_server_that_is_not_there_is_unavailable_without_saying_where() 
         await backend.start()
     assert str(refused.value) == "main: Milvus can't be reached"
     await backend.close()
+
+
+async def test_a_folder_of_sockets_that_others_may_enter_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"isthmus-milvus-{os.getuid()}").mkdir(mode=0o755)
+    backend = BACKEND.open("main", Options(), tmp_path / "store")
+    with pytest.raises(BackendUnavailable, match="is not this user's alone"):
+        await backend.start()
+    await backend.close()
+
+
+async def test_a_folder_that_another_program_has_open_is_told(tmp_path: Path) -> None:
+    other = MilvusLite(str(tmp_path))
+    backend = BACKEND.open("main", Options(), tmp_path)
+    with pytest.raises(BackendUnavailable, match="another program may have it open"):
+        await backend.start()
+    other.close()
+    await backend.start()
+    await backend.close()
+
+
+async def test_a_worker_that_starts_nothing_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lite, "_START_SECONDS", 0.1)
+    worker = lite.Lite(tmp_path)
+    assert worker._locked()
+    backend = BACKEND.open("main", Options(), tmp_path)
+    with pytest.raises(BackendUnavailable, match="does not start it"):
+        await backend.start()
+    worker.close()
+    await backend.close()
+
+
+async def test_a_milvus_lite_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lite, "_STOP_SECONDS", 0.2)
+    backend = BACKEND.open("main", Options(), tmp_path)
+    await backend.start()
+    (process,) = child_over(tmp_path)
+    os.kill(process, signal.SIGSTOP)
+    await backend.close()
+    assert child_over(tmp_path) == []
+
+
+def test_what_keeps_it_from_answering_is_told_by_its_name_and_not_its_place() -> None:
+    milvus = Milvus("main", Options(), shared())
+
+    def call(collections: object) -> None:
+        grpc.insecure_channel("unix:/nowhere").unary_unary("/a/b")(b"")
+
+    def read(collections: object) -> None:
+        Path("/nowhere").read_bytes()
+
+    for work, why in ((call, "UNAVAILABLE"), (read, "FileNotFoundError")):
+        with pytest.raises(BackendUnavailable) as told:
+            milvus.ask(work, {})
+        assert str(told.value) == f"main: Milvus can't be reached: {why}"
+    milvus.close()
+
+
+async def test_a_store_that_can_not_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collections, "_OTHERS_SECONDS", 0.1)
+    backend = BACKEND.open("main", Options(), shared())
+    with pytest.raises(BackendUnavailable, match="main: Milvus answers"):
+        await backend.create("vs_flat", 0)
+    await backend.close()
+
+
+async def test_a_file_that_is_taken_out_while_it_is_described_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = BACKEND.open("main", Options(), shared())
+    await backend.create("vs_described", 8)
+    await backend.write("vs_described", some_chunks(3))
+    get = MilvusClient.get
+
+    def take_out_and_get(client: MilvusClient, name: str, ids: list[str], **options: Any) -> Any:
+        client.delete(name, ids=ids)
+        return get(client, name, ids, **options)
+
+    monkeypatch.setattr(MilvusClient, "get", take_out_and_get)
+    await backend.describe("vs_described", "file-0", {"colour": "red"})
+    assert await backend.count("vs_described") == 0
+    await backend.drop("vs_described")
+    await backend.close()
+
+
+def test_the_process_serves_until_nobody_holds_it_any_more(tmp_path: Path) -> None:
+    socket = tmp_path / "socket"
+    command = [sys.executable, "-m", "adapters.vector_io.milvus.lite_server", str(tmp_path / "store"), str(socket)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == b"ready\n"
+        connection = Collections(30, uri=f"unix:{socket}")
+        connection.create(STORE, 8)
+        connection.write(STORE, some_chunks(3))
+        assert connection.count(STORE, None) == 3
+        connection.close()
+        process.stdin.close()
+        assert process.wait(30) == 0
+    assert not socket.exists()
 
 
 def test_the_options_do_not_show_the_token() -> None:
