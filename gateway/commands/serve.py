@@ -1,8 +1,10 @@
 """`isthmus serve`: run the gateway, with one worker in this process or several under it."""
 
+import socket
 import sys
 import tempfile
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 from config.mistakes import ConfigError
@@ -10,8 +12,6 @@ from config.schema import Config
 from gateway.commands.configuration import complain, file_of, log_faults, read, reread
 from gateway.commands.welcome import welcome
 from gateway.observe import log
-from gateway.serve import Worker
-from gateway.serve import run as run_worker
 from gateway.server.listener import bind
 from gateway.state.in_flight import InFlight
 from gateway.workers import Workers
@@ -40,17 +40,18 @@ def run(arguments: Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="isthmus-") as run_dir, sock:
         if server.workers > 1:
             return _run_workers(config, path, port, Path(run_dir))
-        run_worker(
-            Worker(
-                config=config,
-                reload=lambda: reread(path, said),
-                sock=sock,
-                in_flight=InFlight(),
-                run_dir=Path(run_dir),
-                ready=lambda: welcome(config, port),
-            )
-        )
+        _run_alone(config, lambda: reread(path, said), sock, Path(run_dir))
     return 0
+
+
+def _run_alone(config: Config, reload: Callable[[], Config], sock: socket.socket, run_dir: Path) -> None:
+    """Serve in this process."""
+    # What serves costs time and memory, which the parent of several workers should not pay.
+    from gateway.serve import Worker
+    from gateway.serve import run as run_worker
+
+    port: int = sock.getsockname()[1]
+    run_worker(Worker(config, reload, sock, InFlight(), run_dir, ready=lambda: welcome(config, port)))
 
 
 def _run_workers(config: Config, path: Path | None, port: int, run_dir: Path) -> int:

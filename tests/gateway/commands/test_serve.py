@@ -64,3 +64,9 @@ def everything_said(running: GatewayProcess) -> str:
         assert time.monotonic() < until, running.printed
         time.sleep(0.01)
     return "".join(running.printed)
+
+
+def test_the_parent_of_several_workers_has_nothing_of_what_serves(start_gateway: StartGateway) -> None:
+    gateway = start_gateway({"workers": 2})
+    loaded = [Path(f"/proc/{pid}/maps").read_text() for pid in (gateway.process.pid, *gateway.children())]
+    assert ["uvloop" in each for each in loaded] == [False, True, True]
