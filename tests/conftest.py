@@ -24,6 +24,10 @@ _LONGEST = (
     "tests/scenarios/test_managed_keys.py",
     "tests/scenarios/test_single_flight_replicas.py",
     "tests/docs/test_adding_a_provider.py",
+    "tests/fuzz/test_description.py",
+    "tests/scenarios/test_vector_store_faults.py",
+    "tests/scenarios/test_tracing.py",
+    "tests/clients/test_langchain.py",
 )
 """Files that take a minute each: begun first, so that no process is left alone with one of them at the end."""
 
