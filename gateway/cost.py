@@ -1,14 +1,33 @@
-"""What usage costs, in whole nano-dollars."""
+"""What usage costs, in whole nano-dollars, and whether there was any."""
 
 import math
 
+from adapters.wire.errors import UpstreamUnreachable
 from adapters.wire.usage import Usage
 from config.facts import Prices
+from config.schema import Operation
+from gateway.call import Attempt
 
 _NANO_PER_USD = 1_000_000_000
 _NANO_PER_TOKEN = _NANO_PER_USD / 1_000_000
 _NOISE = 1e-6
 """Of a nano-dollar: what sums of fractions may be off by, which is not rounded up."""
+_EXACT = 1 - 1e-14
+"""Of a large sum: the same of its last digits, some of the 2 ** -53 that a double has."""
+_REFUSED = 300
+_LEFT = 499
+
+
+def did_no_work(operation: Operation, attempt: Attempt) -> bool:
+    """Whether a target did nothing that it could bill: it counted tokens, refused, failed, or was not reached.
+
+    One that broke off may have worked, as may one that was too slow, or whose client left.
+    """
+    if operation == "count_tokens":
+        return True
+    if attempt.status:
+        return attempt.status >= _REFUSED and attempt.status != _LEFT
+    return attempt.error == UpstreamUnreachable.code
 
 
 def cost_of(usage: Usage, prices: Prices) -> int:
@@ -60,7 +79,7 @@ def dollars(nano: int) -> str:
 
 
 def _rounded(usd_per_million: float) -> int:
-    return math.ceil(usd_per_million * _NANO_PER_TOKEN - _NOISE)
+    return math.ceil(usd_per_million * _NANO_PER_TOKEN * _EXACT - _NOISE)
 
 
 def _or(price: float | None, otherwise: float) -> float:

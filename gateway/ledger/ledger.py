@@ -6,11 +6,10 @@ import time
 from collections import deque
 from functools import partial
 
-from adapters.wire.errors import UpstreamUnreachable
 from adapters.wire.usage import Usage
 from config.facts import Prices
 from gateway.call import Attempt, Call, new_attempt_id
-from gateway.cost import cost_of
+from gateway.cost import cost_of, did_no_work
 from gateway.ledger.journal import Journal
 from gateway.ledger.kinds import BEGUN, ENDED, PENDING, USED
 from gateway.ledger.row import UNKNOWN_USE, answered, begun, ended, ended_and_used, ended_without_attempt, used
@@ -23,7 +22,6 @@ _NOTHING = Usage()
 _FREE = used(_NOTHING, 0, None)
 """What an attempt used that the target did not answer, and a call that the cache did."""
 _CACHED = frozenset({"hit", "stale", "joined"})
-_REFUSED = 300
 _CLIENT_LEFT = 499
 
 
@@ -91,7 +89,7 @@ class Ledger:
             self._write(PENDING + attempt.id + ended(call, attempt))
             self._estimates.then(call, partial(self._counted, attempt.id, call.prices_of(attempt.target)))
         else:
-            use = _FREE if _did_no_work(attempt) else UNKNOWN_USE
+            use = _FREE if did_no_work(call.operation, attempt) else UNKNOWN_USE
             self._write(b"%b%b%b,%b" % (ENDED, attempt.id, ended(call, attempt)[:-1], use[1:]))
 
     def _usage_of_one_left(self, call: Call, attempt: Attempt) -> Usage | None:
@@ -126,13 +124,6 @@ class Ledger:
         if not self._full:
             self._full = True
             log.error("the ledger's journal is full: attempts are not recorded until its rows are in the database")
-
-
-def _did_no_work(attempt: Attempt) -> bool:
-    """Whether the target refused, or gave no answer at all; one that was too slow may have worked all the same."""
-    if attempt.status:
-        return attempt.status >= _REFUSED and attempt.status != _CLIENT_LEFT
-    return attempt.error == UpstreamUnreachable.code
 
 
 def _serving(attempts: list[Attempt]) -> Attempt:

@@ -1,13 +1,16 @@
 """Money: never negative, never rounded down, never more than what was reserved for it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
 from adapters.wire.usage import Usage
 from config.facts import LongPrices, Prices
-from gateway.cost import cost_of, dearest, dollars, nano_dollars
+from config.schema import Operation
+from gateway.call import Attempt
+from gateway.cost import cost_of, dearest, did_no_work, dollars, nano_dollars
+from tests.gateway.calls import a_target
 
 Price = st.floats(0, 1_000, allow_subnormal=False).map(lambda price: round(price, 4))
 Count = st.integers(0, 2_000_000)
@@ -91,6 +94,7 @@ def test_more_tokens_never_cost_less(usage: Usage, told: Prices, name: str, more
     assert cost_of(grown, told) >= cost_of(usage, told) >= 0
 
 
+@example(Usage(1_406_100, 0, cache_write_tokens=6_599, prompt_audio_tokens=1_399_501), prices(prompt=191.7812))
 @given(some_usage(), some_prices())
 def test_no_call_costs_more_than_the_dearest_use_of_its_tokens(usage: Usage, told: Prices) -> None:
     assert cost_of(usage, told) <= dearest(told, usage.prompt_tokens, usage.completion_tokens)
@@ -119,3 +123,34 @@ def test_dollars_are_written_exactly(nano: int, text: str) -> None:
 @given(st.integers(0, 9_000_000 * 100))
 def test_cents_survive(cents: int) -> None:
     assert nano_dollars(cents / 100) == cents * 10**7
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "did_none"),
+    [
+        (500, "server_error", True),
+        (429, "rate_limit_exceeded", True),
+        (400, "invalid_value", True),
+        (302, "upstream_error", True),
+        (0, "upstream_unreachable", True),
+        (0, "upstream_timeout", False),
+        (0, "deadline_exceeded", False),
+        (200, "upstream_unreachable", False),
+        (200, "stream_incomplete", False),
+        (201, "stream_incomplete", False),
+        (200, None, False),
+        (499, None, False),
+        (499, "deadline_exceeded", False),
+    ],
+)
+def test_who_refused_or_was_not_reached_did_no_work(status: int, error: str | None, did_none: bool) -> None:
+    attempt = Attempt(b"att_1", a_target(), "first", 0.0)
+    attempt.status, attempt.error = status, error
+    assert did_no_work("chat", attempt) is did_none
+
+
+@pytest.mark.parametrize(("operation", "did_none"), [("count_tokens", True), ("chat", False), ("rerank", False)])
+def test_counting_tokens_is_no_work(operation: Operation, did_none: bool) -> None:
+    attempt = Attempt(b"att_1", a_target(), "first", 0.0)
+    attempt.status = 200
+    assert did_no_work(operation, attempt) is did_none

@@ -7,7 +7,7 @@ from adapters.inference.contract import Target
 from adapters.wire.usage import Usage
 from config.facts import Prices
 from gateway.call import Attempt, Call
-from gateway.cost import cost_of
+from gateway.cost import cost_of, did_no_work
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
 from gateway.state.limits.contract import Amounts, Lease, LimitStore, Measure
@@ -72,7 +72,7 @@ class Settlement:
             return
         usage = attempt.usage
         if usage is None:
-            if did_nothing(attempt, call):
+            if did_no_work(call.operation, attempt):
                 return
             if attempt is call.attempts[-1] and self._estimates.owed(call):
                 self._owed = attempt
@@ -108,7 +108,7 @@ class Settlement:
                 self._running.append(attempt)
             elif attempt.usage is not None:
                 self._add(attempt.usage, self._prices(call, attempt.target))
-            elif not did_nothing(attempt, call):
+            elif not did_no_work(call.operation, attempt):
                 self._unknown = True
         if self._running:
             asyncio.get_running_loop().call_later(_LOOK_AGAIN_SECONDS, self._look_again, call)
@@ -123,8 +123,3 @@ class Settlement:
             tokens, cost = max(tokens, reserved[Measure.TOKENS]), max(cost, reserved[Measure.MONEY])
         amounts: Amounts = (reserved[Measure.REQUESTS], tokens, 0, cost)
         self._store.settle(self._lease, amounts)
-
-
-def did_nothing(attempt: Attempt, call: Call) -> bool:
-    """Whether a target did no work that it could bill: it refused, failed, or was not reached."""
-    return call.operation == "count_tokens" or (attempt.error is not None and attempt.status not in (200, _LEFT))

@@ -124,6 +124,15 @@ async def test_who_was_not_reached_costs_nothing_and_who_was_too_slow_may(
     assert (row["status"], row["error"], row["cost"]) == (0, fault.code, cost)
 
 
+async def test_to_count_tokens_costs_nothing(desk: Desk) -> None:
+    call = desk.call(operation="count_tokens")
+    end(desk.attempt(call))
+    call.status = 200
+    call.close()
+    (row,) = await desk.rows()
+    assert (row["status"], row["prompt_tokens"], row["cost"]) == (200, 0, 0)
+
+
 async def test_tokens_that_nobody_told_are_counted_once_for_all(desk: Desk) -> None:
     told: list[Usage] = []
     call = desk.call(messages=[{"role": "user", "content": "Hello there, how are you?"}])

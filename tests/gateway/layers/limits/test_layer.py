@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.errors import GatewayError, UpstreamError, UpstreamTimeout
 from adapters.wire.usage import Usage
 from config.facts import Facts
 from config.limits import CallLimits, Limit
@@ -161,6 +161,20 @@ async def test_what_no_target_did_costs_nothing() -> None:
     limited.fault = None
     limited.usage = Usage(10, 10)
     await limited.ask(caller)
+
+
+async def test_a_target_that_was_too_slow_may_have_used_all_that_was_reserved() -> None:
+    limited = Limited()
+    caller = a_caller(limit=dollars(1_200))
+    call = limited.call(caller)
+    limited.causes = ()
+    await limited.layer(call)
+    slow = UpstreamTimeout("It is too slow.")
+    call.begin(limited.route.targets[0], "first", 1.0).fail(slow, 2.0)
+    call.usage, call.status = None, slow.status
+    call.close()
+    assert isinstance(await refusal(limited, caller), BudgetSpent)
+    assert limited.counters.values["limits_unknown_use",] == 1
 
 
 async def test_a_cached_answer_costs_nothing_and_uses_no_tokens() -> None:
