@@ -11,6 +11,8 @@ from tests.gateway_process import GatewayProcess
 from tests.scenarios.raw import ask, chat
 from tests.scenarios.scrape import Scrape
 from tests.scenarios.test_client_disconnect import until
+from tests.upstream import Upstream, json_answer
+from tests.upstream.model import refusal
 
 
 def ready(gateway: GatewayProcess) -> Any:
@@ -50,3 +52,25 @@ def test_it_is_told_at_once(start_gateway: StartGateway) -> None:
     for _ in range(20):
         ready(gateway)
     assert time.monotonic() - began < 5
+
+
+def test_a_guardrail_whose_model_is_away_is_named_until_it_judges_again(
+    start_gateway: StartGateway, upstream: Upstream
+) -> None:
+    judge = upstream.on(refusal(500))
+    one = {"deployments": [{"provider": "scripted", "model": judge.name}], "retry": {"attempts": 1}}
+    guardrails = {"input": [{"check": "guard", "on_failure": "open"}]}
+    gateway = start_gateway(
+        models={
+            "judge": one | {"cooldown": {"failures": 1_000}},
+            "fast": {"deployments": [{"provider": "scripted", "model": "talker"}], "guardrails": guardrails},
+        },
+        safety={"checks": {"guard": {"type": "llama_guard", "options": {"model": "judge"}}}},
+    )
+    assert ask(gateway.port, chat("fast")).status == 200
+    assert list(ready(gateway)["degraded"]) == ["safety.guard"]
+    until(lambda: Scrape(gateway).sum("degraded", dependency="safety.guard") == 1)
+    safe = {"index": 0, "message": {"role": "assistant", "content": "safe"}, "finish_reason": "stop"}
+    judge.script = lambda request: json_answer({"id": "g", "object": "chat.completion", "choices": [safe]})
+    assert ask(gateway.port, chat("fast")).status == 200
+    assert ready(gateway) == {"status": "ok"}
