@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from adapters.inference.contract import StreamDecoder
 from adapters.wire.errors import GatewayError, UpstreamError
@@ -14,6 +14,8 @@ from gateway.sent import TRANSCRIPT_MAX, tell_what_was_sent, without_last_frame
 
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 Count: TypeAlias = Callable[[Call], Awaitable[Usage]]
+
+_DONE: Final = b"data: [DONE]\n\n"
 
 
 async def relay(call: Call, reply: Reply, send: Send, count: Count) -> None:
@@ -106,7 +108,12 @@ async def _pump(call: Call, reply: Reply, send: Send, count: Count) -> bytes:
             raise error
         if ready:
             await send({"type": "http.response.body", "body": ready, "more_body": True})
-        data = await response.chunk()
+        try:
+            data = await response.chunk()
+        except asyncio.CancelledError:
+            if not ready.endswith(_DONE):
+                raise
+            data = b""  # the client has all of it: many leave then, and the provider's end may come later
         ready = feed(data) if data else b""
 
 

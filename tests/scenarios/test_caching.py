@@ -9,10 +9,11 @@ from openai import APIStatusError, OpenAI
 from tests.conftest import StartGateway
 from tests.gateway_process import GatewayProcess
 from tests.scenarios.raw import Answer, RawClient, ask, chat
+from tests.scenarios.scrape import Scrape
 from tests.scenarios.test_client_disconnect import until
 from tests.scenarios.test_reload import reload
 from tests.services.redis import RedisServer
-from tests.upstream import Case, Cut, Hang, Upstream, event_stream, frame, json_answer
+from tests.upstream import Case, Cut, Gate, Hang, Upstream, event_stream, frame, json_answer
 
 ALICE, ALICES_OTHER, BOB = "sk-alice-0123456789", "sk-alice-other-0123456789", "sk-bob-0123456789"
 KEYS = [
@@ -140,6 +141,21 @@ def test_a_stream_answers_the_sdk_whole_and_as_a_stream(start_gateway: StartGate
     assert completion.choices[0].message.content == "Paris."
     assert completion.choices[0].finish_reason == "stop"
     assert len(streamed.requests) == 1
+
+
+def test_a_client_that_leaves_once_it_was_told_the_end_has_had_all_of_it(
+    start_gateway: StartGateway, upstream: Upstream
+) -> None:
+    gate = Gate()
+    case = upstream.on(event_stream(*STREAM, gate))  # the end of the body comes later than that of the answer
+    gateway = start_gateway(**config(case), telemetry={"metrics": True})
+    client = OpenAI(base_url=gateway.base_url, api_key=ALICE, max_retries=0)
+    asked: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Capital of France?"}]}
+    assert list(client.chat.completions.create(**asked, stream=True))
+    until(lambda: Scrape(gateway).sum("requests_total") == 1)
+    assert Scrape(gateway).sum("requests_total", status="200") == 1
+    assert get(gateway, messages=asked["messages"]).header("x-isthmus-cache") == "hit"
+    gate.open()
 
 
 def test_a_whole_answer_is_given_to_the_sdk_as_a_stream(cached: GatewayProcess, whole: Case) -> None:
