@@ -30,6 +30,7 @@ from gateway.api.models import model_doors
 from gateway.api.openapi import openapi_door
 from gateway.api.request_id import add_request_id
 from gateway.api.vector_stores.doors import vector_store_doors
+from gateway.closing import Closing
 from gateway.observe.snapshots import Snapshots
 from gateway.onion import Live
 
@@ -66,8 +67,9 @@ class App:
 
     def __init__(self, live: Live, snapshots: Snapshots | None = None) -> None:
         self.bodies = bodies = Bodies()
+        closing = Closing()
         self._doors = {
-            path: InferenceDoor(operation, live, bodies, _FORMATS.get(operation, OPENAI))
+            path: InferenceDoor(operation, live, bodies, closing, _FORMATS.get(operation, OPENAI))
             for path, operation in _DOORS.items()
         }
         self.litestar = _Doors(

@@ -108,6 +108,7 @@ class Call:
         "ended",
         "error",
         "fingerprint",
+        "is_limited",
         "is_whole",
         "on_begin",
         "on_close",
@@ -163,6 +164,8 @@ class Call:
         """What the client was told; 499 where it left before."""
         self.error: str | None = None
         """The code of what went wrong. Not the exception: its traceback would point back here."""
+        self.is_limited = False
+        """Whether the gateway tells limits of its own: what a provider tells of its limits has other names then."""
         self.transcript: list[bytes] = []
         """What a stream has sent, kept until its usage is known and bounded by the relay."""
         self.is_whole = False
@@ -190,6 +193,7 @@ class Call:
         twin.trace = self.trace
         twin.on_begin = self.on_begin
         twin.cause = self.cause
+        twin.is_limited = self.is_limited
         return twin
 
     def prices_of(self, target: Target) -> "Prices | None":

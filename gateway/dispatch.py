@@ -13,6 +13,7 @@ from adapters.wire.retry_after import limits_reset
 from adapters.wire.usage import Usage
 from gateway.batches import in_batches
 from gateway.call import Attempt, Call, Cause, Reply, Stream
+from gateway.limit_headers import renamed
 from gateway.provider import Provider
 from gateway.sent import has_begun, read, without_last_frame
 from gateway.upstream.pool import Response
@@ -182,7 +183,9 @@ def _headers(call: Call, target: Target, upstream: Iterable[tuple[bytes, bytes]]
     headers = [(b"x-request-id", call.request_id), *target.headers]
     for header in upstream:
         name = header[0]
-        if name.startswith(_LIMITS) or name in _PASSED_HEADERS:
+        if name.startswith(_LIMITS):
+            headers.append(renamed(header) if call.is_limited else header)
+        elif name in _PASSED_HEADERS:
             headers.append(header)
         elif name in _REQUEST_IDS:
             headers.append((b"x-isthmus-upstream-request-id", header[1]))

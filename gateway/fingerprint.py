@@ -51,25 +51,24 @@ def digest(call: Call, fields: dict[str, Raw]) -> bytes:
     if not route.identity:
         _look_at(route)
     irrelevant = _IRRELEVANT if not settings.ignore else _IRRELEVANT.union(settings.ignore)
-    if not fields.keys().isdisjoint(irrelevant):
+    if not irrelevant.isdisjoint(fields):
         fields = {name: value for name, value in fields.items() if name not in irrelevant}
-    digested = _around(call, route, settings).copy()
-    digested.update(_canonical(fields, call.body.is_compact))
+    body = call.body
+    known = (call.caller, call.operation, body.on_unsupported)
+    digested = (route.digests.get(known) or _begin(known, call, route, settings)).copy()
+    digested.update(_canonical(fields, body.is_compact))
     return digested.digest()
 
 
-def _around(call: Call, route: Route, settings: Cache) -> "hashlib._Hash":
+def _begin(known: object, call: Call, route: Route, settings: Cache) -> "hashlib._Hash":
     """The beginning of a digest: all but the fields. It is the same for most calls of a caller."""
-    known = (call.caller, call.operation, call.body.on_unsupported)
-    begun = route.digests.get(known)
-    if begun is None:
-        said = [call.client_headers.get(name) for name in route.forwarded]
-        around = (_sharers(call.caller, settings), call.operation, route.identity, call.body.on_unsupported, said)
-        begun = hashlib.sha256(_encode(around) + b"\n")
-        if not route.forwarded:
-            if len(route.digests) >= _DIGESTS_MAX:
-                route.digests.clear()
-            route.digests[known] = begun
+    said = [call.client_headers.get(name) for name in route.forwarded]
+    around = (_sharers(call.caller, settings), call.operation, route.identity, call.body.on_unsupported, said)
+    begun = hashlib.sha256(_encode(around) + b"\n")
+    if not route.forwarded:
+        if len(route.digests) >= _DIGESTS_MAX:
+            route.digests.clear()
+        route.digests[known] = begun
     return begun
 
 

@@ -8,6 +8,7 @@ from config.schema import Operation
 from gateway.api.bodies import Bodies
 from gateway.api.formats import Format
 from gateway.call import Call, request_id_of
+from gateway.closing import Closing
 from gateway.errors import render
 from gateway.onion import Live
 from gateway.relay import Send, relay
@@ -20,11 +21,12 @@ _PARSE_IN_THREAD_AT = 524_288
 class InferenceDoor:
     """An ASGI application for one operation."""
 
-    def __init__(self, operation: Operation, live: Live, bodies: Bodies, format: Format) -> None:
+    def __init__(self, operation: Operation, live: Live, bodies: Bodies, closing: Closing, format: Format) -> None:
         self._operation: Operation = operation
         self._format = format
         self._live = live
         self._bodies = bodies
+        self._closing = closing
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         """Serve one request. The client's leaving cancels it, in every phase."""
@@ -64,10 +66,11 @@ class InferenceDoor:
                 call.status = 499
             raise
         finally:
-            onion.running.leave()
             self._bodies.release(raw)
-            if call is not None:
-                call.close()
+            if call is None:
+                onion.running.leave()
+            else:
+                self._closing.add(call, onion.running)
 
 
 def _on_unsupported(said: bytes) -> str:

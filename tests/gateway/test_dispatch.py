@@ -125,6 +125,18 @@ async def test_an_error_says_whose_it_is(serve: Serve, upstream: Upstream, field
     ]
 
 
+async def test_where_the_gateway_tells_limits_of_its_own_the_providers_have_other_names(
+    serve: Serve, upstream: Upstream
+) -> None:
+    dispatch, target = serve(upstream.on(json_answer({"choices": [], "usage": USAGE}, *ASKED)))
+    call = a_call()
+    call.is_limited = True
+    reply = await dispatch.attempt(call, target)
+    told = dict(reply.headers)
+    assert told[b"x-isthmus-upstream-ratelimit-remaining-tokens"] == b"9"
+    assert b"x-ratelimit-remaining-tokens" not in told
+
+
 async def test_an_operation_that_the_provider_lacks_is_refused_before_anything_is_sent(
     serve: Serve, upstream: Upstream
 ) -> None:

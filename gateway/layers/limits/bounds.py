@@ -5,7 +5,7 @@ schemas add around the text has a fixed allowance. What a picture, a sound or a 
 bytes: such a call is bounded by the model's context, or by what the operator declares for each.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -15,6 +15,8 @@ from config.facts import Facts
 from config.limits import CallLimits
 from gateway.call import Call
 from gateway.cost import dearest
+
+Fields: TypeAlias = dict[str, Raw]
 
 _OVERHEAD: Final = 1_024
 """Tokens of templates, of the instructions for tools, and of what announces a schema."""
@@ -63,28 +65,31 @@ class Bounds:
         fields = body.fields
         size = (body.size or sum(map(len, fields.values()))) + _OVERHEAD
         operation = call.operation
-        if operation != "chat" and not call.generates:
-            return _without_completion(operation, body, size), 0
-        context = facts.context if facts is not None else None
-        media = _media(body)
-        if media:
+        prompts = 1
+        if operation != "chat":
+            if not call.generates:
+                return _without_completion(operation, body, size), 0
+            prompts = _prompts(body)
+        context = most = None
+        if facts is not None:
+            context = facts.context
+            most = facts.completion or context
+        prompt = size
+        if media := _media(fields):
             whole = context or self._assumed_context
             prompt = whole if self._media_tokens is None else size + media * self._media_tokens
-        else:
-            prompt = size
-        prompts = 1 if operation == "chat" else _prompts(body)
-        if context is not None:
-            prompt = min(prompt, context * prompts)
-        completion = _asked(body)
-        most = facts.completion or facts.context if facts is not None else None
+        if context is not None and prompt > context * prompts:
+            prompt = context * prompts
+        completion = _asked(fields)
         if completion is None:
             completion = most or self._assumed_context
-        elif most is not None:
-            completion = min(completion, most)
+        elif most is not None and completion > most:
+            completion = most
         if (prediction := fields.get("prediction")) is not None:
             completion += len(prediction)  # what is not taken over of it is billed as if it were written
-        choices = _choices(body) if "n" in fields or "best_of" in fields else 1
-        return prompt, completion * choices * prompts
+        if "n" in fields or "best_of" in fields:
+            completion *= _choices(fields)
+        return prompt, completion * prompts
 
 
 def largest_cost(call: Call, prompt: int, completion: int, facts: Facts | None) -> int | None:
@@ -94,16 +99,16 @@ def largest_cost(call: Call, prompt: int, completion: int, facts: Facts | None) 
     return dearest(facts.prices, prompt, completion, searches=_searches(call) if call.operation == "rerank" else 0)
 
 
-def _asked(body: Body) -> int | None:
+def _asked(fields: Fields) -> int | None:
     """The longest answer that the client asks for; None where its request may say so in another place, or nowhere."""
-    fields = body.fields
     most = -1
     for name in _ASKED:
         if name in fields:
             said = _read(fields[name])
             if said is None:
                 return None
-            most = max(most, said)
+            if said > most:
+                most = said
     if most < 0:
         return None
     if not fields.keys() <= _KNOWN:
@@ -113,8 +118,7 @@ def _asked(body: Body) -> int | None:
     return most
 
 
-def _choices(body: Body) -> int:
-    fields = body.fields
+def _choices(fields: Fields) -> int:
     said = [_read(fields[name]) for name in ("n", "best_of") if name in fields and bytes(fields[name]) != b"null"]
     return _CHOICES_MAX if None in said else max(1, *(each or 0 for each in said), 1)
 
@@ -128,9 +132,9 @@ def _prompts(body: Body) -> int:
     return len(each) if each and bytes(each[0])[:1] in b'"[' else 1
 
 
-def _media(body: Body) -> int:
+def _media(fields: Fields) -> int:
     """Parts of messages that are no text, at most."""
-    messages = body.fields.get("messages")
+    messages = fields.get("messages")
     if messages is None:
         return 0
     if len(messages) > _SCANNED_MAX:

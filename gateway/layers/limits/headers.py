@@ -5,19 +5,14 @@ https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Final
 
 from gateway.cost import dollars
 from gateway.layers.limits.errors import duration
+from gateway.limit_headers import Header, renamed
 from gateway.state.limits.contract import Bucket, Lease, Measure, Refusal
 
-Header: TypeAlias = tuple[bytes, bytes]
-
 _SECOND: Final = 1_000
-_UPSTREAM: Final = b"x-ratelimit-"
-_AFTER_UPSTREAM: Final = b"x-ratelimit."
-"""The least word after all that begin so."""
-_RENAMED: Final = b"x-isthmus-upstream-ratelimit-"
 _NAMES: Final = tuple(
     (b"x-ratelimit-limit-" + word, b"x-ratelimit-remaining-" + word, b"x-ratelimit-reset-" + word)
     for word in (b"requests", b"tokens")
@@ -45,9 +40,7 @@ class Told:
 
 def rename(headers: list[Header]) -> None:
     """Put what the provider says of its own limits under other names, in the headers of an answer."""
-    for index, (name, value) in enumerate(headers):
-        if _UPSTREAM < name < _AFTER_UPSTREAM:  # it begins so; startswith takes three times as long
-            headers[index] = (_RENAMED + name[len(_UPSTREAM) :], value)
+    headers[:] = map(renamed, headers)
 
 
 def standing(lease: Lease, groups: Sequence[Sequence[Told]]) -> list[Header]:

@@ -11,8 +11,9 @@ from gateway.cost import cost_of, dollars
 from gateway.layers.limits.accounts import Account, Accounts
 from gateway.layers.limits.bounds import Bounds, largest_cost
 from gateway.layers.limits.errors import LimitsUnavailable, PriceUnknown, refused
-from gateway.layers.limits.headers import Header, printable, rename, standing, standing_refused, warning
+from gateway.layers.limits.headers import printable, rename, standing, standing_refused, warning
 from gateway.layers.limits.settlement import Settlement
+from gateway.limit_headers import Header
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
 from gateway.state.faults import RedisUnavailable
@@ -60,6 +61,7 @@ class Limits:
             raise self._refuse(answer)
         call.on_close.append(partial(self._settle, store, answer, account.spends))
         headers = self._headers(account, answer)
+        call.is_limited = True
         try:
             reply = await self._handler(call)
         except GatewayError as error:
@@ -67,7 +69,8 @@ class Limits:
             rename(theirs)
             error.headers = (*theirs, *headers)
             raise
-        rename(reply.headers)
+        if call.cache == "joined":  # another call's answer, which may not have been limited
+            rename(reply.headers)
         reply.headers += headers
         if account.spends and reply.stream is None:
             reply.headers.append((_COST, _cost(call)))

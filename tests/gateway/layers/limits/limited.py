@@ -50,6 +50,7 @@ class Limited:
         self.usage: Usage | None = Usage(10, 10)
         self.causes: tuple[Cause, ...] = ("first",)
         self.headers: list[tuple[bytes, bytes]] = []
+        self.cache: str | None = None
         self.fault: GatewayError | None = None
         self.layer = Limits(self.answer, limits or CallLimits(), self.desk, self.estimates, self.counters)
 
@@ -58,7 +59,7 @@ class Limited:
             attempt = call.begin(self.route.targets[0], cause, 1.0)
             attempt.ended = attempt.first = 2.0
             attempt.status, attempt.usage = 200, self.usage
-        call.usage, call.status = self.usage, 200
+        call.usage, call.status, call.cache = self.usage, 200, self.cache
         if self.fault is not None:
             call.attempts[-1].error, call.attempts[-1].status = "broken", self.fault.status
             raise self.fault

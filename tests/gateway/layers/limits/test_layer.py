@@ -96,8 +96,16 @@ async def test_headers_tell_the_tightest_limit() -> None:
     assert headers["x-ratelimit-reset-tokens"] in ("1m0s", "1m1s")
 
 
-async def test_the_providers_own_limits_come_under_another_name() -> None:
+async def test_a_limited_call_has_its_provider_told_under_another_name() -> None:
     limited = Limited()
+    call = limited.call(a_caller(limit=TWO_A_MINUTE))
+    await limited.layer(call)
+    assert call.is_limited
+
+
+async def test_limits_that_another_calls_provider_told_come_under_another_name() -> None:
+    limited = Limited()
+    limited.cache = "joined"
     limited.headers = [(b"x-ratelimit-limit-requests", b"9"), (b"x-request-id", b"1")]
     headers = await limited.ask(a_caller(limit=TWO_A_MINUTE))
     assert headers["x-isthmus-upstream-ratelimit-limit-requests"] == "9"

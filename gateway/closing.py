@@ -1,0 +1,40 @@
+"""Closes calls whose answers have left, all of a turn of the event loop together.
+
+What comes after an answer is the same for each call. One after the other it costs half of what it costs between other
+things, because what it needs is near by then. It is done before anything that arrives later is looked at.
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from gateway.call import Call
+
+if TYPE_CHECKING:
+    from gateway.onion import Running
+
+log = logging.getLogger("isthmus.closing")
+
+
+class Closing:
+    """The calls of one worker that are over in this turn."""
+
+    __slots__ = ("_over",)
+
+    def __init__(self) -> None:
+        self._over: list[tuple[Call, Running]] = []
+
+    def add(self, call: Call, running: "Running") -> None:
+        """Have a call closed, and then no longer counted among those in progress."""
+        if not self._over:
+            asyncio.get_running_loop().call_soon(self._close)
+        self._over.append((call, running))
+
+    def _close(self) -> None:
+        over, self._over = self._over, []
+        for call, running in over:
+            try:
+                call.close()
+            except Exception:
+                log.exception("%s: what comes after the answer failed", call.request_id.decode())
+            running.leave()
