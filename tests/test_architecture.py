@@ -57,6 +57,12 @@ def test_no_global_statement(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_nobody_waits_by_a_function_that_may_swallow_a_cancellation(path: Path) -> None:
+    # https://github.com/python/cpython/issues/86296: so does asyncio.wait_for before 3.12; asyncio.timeout does not.
+    assert not [node for node in ast.walk(ast.parse(path.read_text())) if getattr(node, "attr", "") == "wait_for"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_httpx_serves_only_what_is_not_hot(path: Path) -> None:
     if any(name.split(".")[0] == "httpx" for name in imports(path)):
         assert name_of(path) in {f"gateway/upstream/{name}.py" for name in ("fetch", "tokens", "transfer")}

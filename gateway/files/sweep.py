@@ -76,7 +76,8 @@ class Sweep:
                 log.warning("files are not swept now: %s", error)
             seconds = _EVERY_SECONDS * random.uniform(0.75, 1.25)  # noqa: S311 - workers do not go in step
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._files.due.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._files.due.wait()
             self._files.due.clear()
 
     async def _beat(self) -> None:

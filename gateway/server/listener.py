@@ -64,7 +64,8 @@ class Listener:
         if self._connections:
             self._empty.clear()
             try:
-                await asyncio.wait_for(self._empty.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._empty.wait()
             except TimeoutError:
                 log.warning("%d connections still busy after %g s are cut", len(self._connections), seconds)
         left = tuple(self._connections)

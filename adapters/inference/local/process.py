@@ -69,7 +69,8 @@ class ModelProcess:
         if self.alive:
             self._process.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), _DRAIN_SECONDS)
+                async with asyncio.timeout(_DRAIN_SECONDS):
+                    await self._process.wait()
         await self.kill()
 
     async def kill(self) -> None:

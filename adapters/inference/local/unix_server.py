@@ -209,7 +209,8 @@ async def _until_over(told_to_end: asyncio.Event, activity: Activity, idle_secon
         if left is not None and left <= 0:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(told_to_end.wait(), left)
+            async with asyncio.timeout(left):
+                await told_to_end.wait()
 
 
 def _plain(error: GatewayError) -> Response:

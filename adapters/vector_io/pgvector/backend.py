@@ -59,7 +59,8 @@ class Pgvector:
         if self._pool is None:
             return
         try:
-            await asyncio.wait_for(self._pool.close(), _CONNECT_SECONDS)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
 

@@ -76,7 +76,8 @@ class PostgresRecords:
         if self._migration is not None and self._migration.cancel():
             await asyncio.wait([self._migration])
         try:
-            await asyncio.wait_for(self._pool.close(), _CONNECT_SECONDS)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
 

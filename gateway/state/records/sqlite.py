@@ -82,7 +82,8 @@ class SqliteRecords:
     async def _run(self, threads: ThreadPoolExecutor, work: _Work[_T]) -> _T:
         try:
             running = asyncio.get_running_loop().run_in_executor(threads, self._in_thread, work)
-            outcome = await asyncio.wait_for(running, _TIMEOUT_SECONDS)
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                outcome = await running
         except sqlite3.IntegrityError as error:
             raise Conflict(str(error)) from None
         except RecordsUnavailable as error:

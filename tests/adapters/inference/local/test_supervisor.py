@@ -310,10 +310,11 @@ async def test_too_many_who_wait_for_a_start_are_refused(make: Make) -> None:
 
 
 async def test_an_idle_model_is_unloaded_and_comes_back(make: Make) -> None:
-    engine = make(minilm={"idle_seconds": 2})
+    engine = make(minilm={"idle_seconds": 1})
     await engine.ready("minilm")
     (pid,) = processes(engine)
     await gone(pid)
+    await noticed(engine)
     assert await embeds(await engine.ready("minilm"))
 
 

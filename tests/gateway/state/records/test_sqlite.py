@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,21 @@ async def test_it_is_in_the_users_state_folder_unless_said(tmp_path: Path, monke
     records = open_records(Settings())
     await records.start()
     assert (tmp_path / "home" / ".local" / "state" / "isthmus" / "records.db").exists()
+    await records.close()
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_whoever_is_cancelled_while_an_answer_is_on_its_way_is_cancelled(tmp_path: Path, turns: int) -> None:
+    records = SqliteRecords(tmp_path / "records.db")
+    await records.start()
+    asking = asyncio.create_task(records.fetch("SELECT 1"))
+    await asyncio.sleep(0)
+    time.sleep(0.05)  # noqa: ASYNC251 - the thread is done, and nobody has looked yet
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if asking.cancel():
+        with pytest.raises(asyncio.CancelledError):
+            await asking
     await records.close()
 
 
