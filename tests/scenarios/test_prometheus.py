@@ -13,6 +13,7 @@ import yaml
 from tests.conftest import KEY
 from tests.gateway_process import GatewayProcess
 from tests.scenarios.raw import ask, chat
+from tests.scenarios.test_client_disconnect import until
 from tests.services.prometheus import SHIPPED, Prometheus
 from tests.services.redis import RedisServer
 from tests.upstream import Upstream
@@ -79,7 +80,7 @@ def prometheus(
     """It has seen two rounds of calls, apart from each other, and a Redis that went away."""
     with Prometheus(tmp_path_factory.mktemp("prometheus"), gateway.port, METRICS_KEY) as running:
         for number in (1, 2):
-            send_round(gateway)
+            send_round(gateway, redis)
             running.await_value('sum(isthmus_requests_total{route="broken"})', 2 * number)
         redis.stop()
         ask(gateway.port, chat("plain"), authorization=f"Bearer {LIMITED_KEY}")
@@ -88,12 +89,13 @@ def prometheus(
         yield running
 
 
-def send_round(gateway: GatewayProcess) -> None:
+def send_round(gateway: GatewayProcess, redis: RedisServer) -> None:
     """Six good calls, four of them to a route that caches, and one or two of every kind that goes wrong."""
     port = gateway.port
     for seed in (1, 2):
         for stream in (False, True):
             assert ask(port, chat("cached", seed=seed, stream=stream)).status == 200
+            until(lambda least=seed: kept_in(redis) >= least)  # type: ignore[misc] # bound by its default
         assert ask(port, chat("plain", stream=True)).status == 200
         assert ask(port, chat("resting")).status == 200
         assert ask(port, chat("broken")).status == 500
@@ -101,6 +103,12 @@ def send_round(gateway: GatewayProcess) -> None:
     assert ask(port, chat("plain"), authorization="").status == 401
     limited = [ask(port, chat("plain"), authorization=f"Bearer {LIMITED_KEY}").status for _ in range(3)]
     assert limited[-1] == 429
+
+
+def kept_in(redis: RedisServer) -> int:
+    """Answers that any worker finds."""
+    with redis.client() as client:
+        return len(list(client.scan_iter("*answer*")))
 
 
 def written(expression: str, routes: str = ".*") -> str:

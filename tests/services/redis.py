@@ -45,13 +45,14 @@ def redis_server() -> str | None:
 
 
 def free_port() -> int:
-    """A port that nobody listens at, low enough for a cluster's bus, which listens 10,000 above."""
+    """A port that nobody listens at, nor 10,000 above, where a cluster's bus listens."""
     while True:
-        with socket.socket() as sock:
+        with socket.socket() as sock, socket.socket() as bus, contextlib.suppress(OSError):
             sock.bind((_LOCAL, 0))
             port = int(sock.getsockname()[1])
-        if port < _BUS_PORT_MAX:
-            return port
+            if port < _BUS_PORT_MAX:
+                bus.bind((_LOCAL, port + 10_000))
+                return port
 
 
 class RedisServer:
