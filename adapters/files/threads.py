@@ -11,5 +11,10 @@ _T = TypeVar("_T")
 async def to_its_end(threads: ThreadPoolExecutor, work: Callable[..., _T], *arguments: object) -> _T:
     """Do it, even if nobody waits for it any more: then what went wrong is told to nobody."""
     running = asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
-    running.add_done_callback(asyncio.Future.exception)
+    running.add_done_callback(_tell_nobody)
     return await asyncio.shield(running)
+
+
+def _tell_nobody(done: asyncio.Future[_T]) -> None:
+    if not done.cancelled():
+        done.exception()

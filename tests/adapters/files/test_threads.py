@@ -30,3 +30,17 @@ async def test_what_fails_after_its_caller_left_is_told_to_nobody() -> None:
     del working
     gc.collect()
     assert told == []
+
+
+async def test_what_never_began_because_its_threads_ended_is_told_to_nobody() -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    threads, go = ThreadPoolExecutor(1), threading.Event()
+    threads.submit(go.wait, 10)
+    waiting = asyncio.ensure_future(to_its_end(threads, int))
+    await asyncio.sleep(0)
+    threads.shutdown(wait=False, cancel_futures=True)
+    go.set()
+    await asyncio.wait({waiting}, timeout=10)
+    assert waiting.cancelled()
+    assert told == []
