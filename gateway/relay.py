@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from adapters.inference.contract import StreamDecoder
 from adapters.wire.errors import GatewayError, UpstreamError
+from adapters.wire.stream_end import DONE
 from adapters.wire.usage import Usage
 from gateway.call import Call, Reply, Stream
 from gateway.routing.attempts import tell
@@ -14,8 +15,6 @@ from gateway.sent import TRANSCRIPT_MAX, tell_what_was_sent, without_last_frame
 
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 Count: TypeAlias = Callable[[Call], Awaitable[Usage]]
-
-_DONE: Final = b"data: [DONE]\n\n"
 
 
 async def relay(call: Call, reply: Reply, send: Send, count: Count) -> None:
@@ -111,7 +110,7 @@ async def _pump(call: Call, reply: Reply, send: Send, count: Count) -> bytes:
         try:
             data = await response.chunk()
         except asyncio.CancelledError:
-            if not ready.endswith(_DONE):
+            if not ready.endswith(DONE):
                 raise
             data = b""  # the client has all of it: many leave then, and the provider's end may come later
         ready = feed(data) if data else b""

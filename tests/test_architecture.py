@@ -89,3 +89,13 @@ def test_no_provider_is_named_in_the_gateway() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         ]
         assert not set(strings) & set(rows), name_of(path)
+
+
+def test_the_end_of_a_stream_is_written_down_once() -> None:
+    written = [
+        name_of(path)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value == b"data: [DONE]\n\n"
+    ]
+    assert written == ["adapters/wire/stream_end.py"]

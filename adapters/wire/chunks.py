@@ -13,10 +13,10 @@ from adapters.wire.body import Body
 from adapters.wire.completion import FinishReason
 from adapters.wire.errors import GatewayError
 from adapters.wire.redaction import redact
+from adapters.wire.stream_end import DONE
 from adapters.wire.usage import Usage, usage_json
 
 _encode = msgspec.json.Encoder().encode
-_DONE = b"data: [DONE]\n\n"
 _UNTOLD: dict[str, Any] = {"logprobs": None, "finish_reason": None}
 _REST = b"," + _encode(_UNTOLD)[1:]
 """What stands after a delta, where there is nothing to tell."""
@@ -100,8 +100,8 @@ class ChunkWriter:
     def end(self, usage: Usage | None) -> bytes:
         """The end of the stream: usage where the client asked for it and it is known, and `[DONE]`."""
         if not self._wants_usage or usage is None:
-            return _DONE
-        return self._head + b'],"usage":' + _encode(usage_json(usage)) + b"}\n\n" + _DONE
+            return DONE
+        return self._head + b'],"usage":' + _encode(usage_json(usage)) + b"}\n\n" + DONE
 
     def fail(self, error: GatewayError) -> bytes:
         """An error inside the stream, without the provider's secret; nothing follows."""

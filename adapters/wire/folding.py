@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import msgspec
 
 from adapters.framing import sse
+from adapters.wire.stream_end import DONE
 from adapters.wire.usage import Usage, usage_json
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
-_DONE = b"data: [DONE]\n\n"
 _OBJECTS = {"chat.completion.chunk": "chat.completion", "chat.completion": "chat.completion.chunk"}
 _FIRST_COUNTS = frozenset({"id", "type", "role", "name", "index", "object", "model", "created"})
 """Members that later pieces repeat or leave empty."""
@@ -77,7 +77,7 @@ def unfold(body: bytes, usage: Usage | None) -> bytes:
     ]
     if usage is not None:
         frames.append(_usage_frame(answer, told or usage_json(usage)))
-    return b"".join((*frames, _DONE))
+    return b"".join((*frames, DONE))
 
 
 def retell(stream: bytes, usage: Usage | None) -> bytes:
@@ -96,7 +96,7 @@ def retell(stream: bytes, usage: Usage | None) -> bytes:
     if usage is not None:
         last.pop("choices", None)
         frames.append(_usage_frame(last, usage_json(usage)))
-    return b"".join((*frames, _DONE))
+    return b"".join((*frames, DONE))
 
 
 def _chunks(stream: bytes) -> Iterator[Json]:

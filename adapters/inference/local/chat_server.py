@@ -20,6 +20,7 @@ from adapters.inference.local.unix_server import Request, Response
 from adapters.inference.local.weights import Weights, verify
 from adapters.wire.body import Body, decode_field, parse
 from adapters.wire.errors import GatewayError, NotFound
+from adapters.wire.stream_end import DONE
 
 _encode = msgspec.json.Encoder().encode
 _count = msgspec.json.Decoder(int | None)
@@ -90,7 +91,7 @@ async def _frames(
             return
     if tally is not None:
         yield _frame(answer.usage_chunk(tally.total()))
-    yield b"data: [DONE]\n\n"
+    yield DONE
 
 
 def _frame(chunk: dict[str, Any]) -> bytes:

@@ -18,10 +18,10 @@ from adapters.inference.openai.response import tells_error
 from adapters.wire.body import Body
 from adapters.wire.errors import GatewayError, StreamIncomplete, UpstreamError
 from adapters.wire.redaction import redact
+from adapters.wire.stream_end import DONE
 from adapters.wire.usage import Usage, read_usage
 
 _LINE_ENDS = (b"\n", b"\r")
-_DONE = b"data: [DONE]\n\n"
 _NULL = Raw(b"null")
 _NO_CHOICES = (Raw(b"[]"), Raw(b"null"), Raw())
 # The null that `include_usage` adds to every chunk, where it stands last and where OpenAI puts it. A quote inside a
@@ -169,13 +169,13 @@ class Stream:
 
     def _finish_untold(self) -> bytes:
         """The end of a stream that has no `[DONE]`."""
-        return self._finish(_DONE) if any(map(_FINISH.search, self._latest)) else self._fail(StreamIncomplete())
+        return self._finish(DONE) if any(map(_FINISH.search, self._latest)) else self._fail(StreamIncomplete())
 
     def _frame(self, frame: bytes) -> bytes:
         """What the client gets for one frame."""
         if self.ended:
             return b""
-        if frame == _DONE:
+        if frame == DONE:
             return self._finish(frame)
         event = sse.parse(frame)
         if event.data is None:

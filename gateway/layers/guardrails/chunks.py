@@ -7,13 +7,13 @@ import msgspec
 from msgspec import Raw
 
 from adapters.framing import sse
+from adapters.wire.stream_end import DONE
 from adapters.wire.usage import Usage, usage_json
 from gateway.layers.guardrails.places import Path, Place, places, replaced
 from gateway.layers.guardrails.report import results
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
-_DONE = b"data: [DONE]\n\n"
 _NULL = Raw(b"null")
 _STRANGE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
@@ -118,8 +118,8 @@ class Chunks:
         if self._is_done:
             return b""
         if not self._wants_usage or usage is None:
-            return _DONE
-        return sse.write(_encode(self._head | {"choices": [], "usage": usage_json(usage)})) + _DONE
+            return DONE
+        return sse.write(_encode(self._head | {"choices": [], "usage": usage_json(usage)})) + DONE
 
 
 def _choices(chunk: dict[str, Any]) -> list[dict[str, Any]]:
