@@ -145,7 +145,7 @@ def test_a_new_limit_counts_at_once_and_so_does_what_was_used(start_gateway: Sta
 def test_without_redis_each_worker_counts_and_with_it_again_all_do(
     start_gateway: StartGateway, own_redis: RedisServer
 ) -> None:
-    gateway = start_gateway(keys=keys(requests_per_minute=6), state=redis_of(own_redis, timeout_ms=100))
+    gateway = start_gateway(keys=keys(requests_per_minute=6), state=redis_of(own_redis, timeout_ms=300))
     assert [status(gateway) for _ in range(3)] == [200] * 3
     own_redis.pause()
     began = time.monotonic()
@@ -160,7 +160,7 @@ def test_without_redis_nothing_is_spent(start_gateway: StartGateway, own_redis: 
     prices = {"prompt": 1, "completion": 1, "version": "2026-11-01"}
     gateway = start_gateway(
         keys=keys(budgets=[{"per": "day", "usd": 100}]),
-        state=redis_of(own_redis, timeout_ms=100),
+        state=redis_of(own_redis, timeout_ms=300),
         facts={"scripted/*": {"context": 1_000, "prices": prices}},
     )
     assert status(gateway) == 200

@@ -22,9 +22,9 @@ def an_entry(size: int = 100) -> Entry:
 
 
 @asynccontextmanager
-async def a_store(server: RedisServer, prefix: str) -> AsyncIterator[RedisStore]:
+async def a_store(server: RedisServer, prefix: str, timeout_ms: int = 5_000) -> AsyncIterator[RedisStore]:
     counters = Counters()
-    redis = Redis(server.settings(prefix, timeout_ms=200), counters)
+    redis = Redis(server.settings(prefix, timeout_ms=timeout_ms), counters)
     store = RedisStore(redis, 4_000_000, counters)
     try:
         yield store
@@ -80,7 +80,7 @@ async def test_garbage_is_a_miss_and_counted(redis_of_all: RedisServer) -> None:
 
 @pytest.mark.parametrize("harm", [RedisServer.stop, RedisServer.pause], ids=["gone", "hanging"])
 async def test_without_redis_there_are_misses_within_the_timeout(own_redis: RedisServer, harm: Harm) -> None:
-    async with a_store(own_redis, "harm") as store:
+    async with a_store(own_redis, "harm", timeout_ms=200) as store:
         store.put(KEY, an_entry(), 60)
         await store.flush()
         harm(own_redis)

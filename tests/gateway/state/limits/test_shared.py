@@ -197,7 +197,7 @@ async def test_in_a_cluster_all_of_it_is_on_one_node(redis_cluster: Cluster) -> 
 
 
 async def test_what_could_not_be_settled_is_when_redis_is_back(own_redis: RedisServer) -> None:
-    async with a_worker(own_redis.url, "test", timeout_ms=50) as store:
+    async with a_worker(own_redis.url, "test", timeout_ms=500) as store:
         lease = await reserve(store)
         own_redis.pause()
         store.settle(lease, (1, 20, 0, 30))

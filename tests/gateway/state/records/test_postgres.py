@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 
@@ -17,11 +17,13 @@ from tests.services.postgres import PASSWORD, PostgresServer
 CHANGE = "UPDATE key_changes SET number = number + 1"
 
 
-@pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def impatient() -> Iterator[None]:
     """Nobody waits long."""
-    monkeypatch.setattr(postgres, "_TIMEOUT_SECONDS", 0.5)
-    monkeypatch.setattr(postgres, "_CONNECT_SECONDS", 0.5)
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(postgres, "_TIMEOUT_SECONDS", 0.5)
+        changed.setattr(postgres, "_CONNECT_SECONDS", 0.5)
+        yield
 
 
 async def test_a_database_that_is_down_at_first_is_used_once_it_is_there(own_postgres: PostgresServer) -> None:
@@ -61,27 +63,27 @@ async def test_a_connection_that_the_server_took_leave_of_is_thrown_away(own_pos
         await records.close()
 
 
-@pytest.mark.usefixtures("short")
 async def test_one_that_is_paused_is_not_waited_for(own_postgres: PostgresServer) -> None:
     records = PostgresRecords(own_postgres.url())
     await records.start()
     own_postgres.pause()
-    async with asyncio.timeout(5):
-        for _ in range(3):
-            with pytest.raises(RecordsUnavailable, match="does not answer in time"):
-                await records.execute(CHANGE)
+    with impatient():
+        async with asyncio.timeout(5):
+            for _ in range(3):
+                with pytest.raises(RecordsUnavailable, match="does not answer in time"):
+                    await records.execute(CHANGE)
     own_postgres.resume()
     assert await records.execute(CHANGE) == 1
     await records.close()
 
 
-@pytest.mark.usefixtures("short")
 async def test_closing_does_not_wait_for_one_that_is_paused(own_postgres: PostgresServer) -> None:
     records = PostgresRecords(own_postgres.url())
     await records.start()
     own_postgres.pause()
-    async with asyncio.timeout(5):
-        await records.close()
+    with impatient():
+        async with asyncio.timeout(5):
+            await records.close()
 
 
 async def test_whoever_leaves_takes_no_connection_along(postgres_url: str) -> None:

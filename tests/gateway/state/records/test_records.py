@@ -141,10 +141,11 @@ async def test_a_migration_goes_on_when_a_verb_has_no_more_time(
     kind = "postgres" if place.url else "sqlite"
     longer = [*migrations.migrations(), (9_000, [LONG[kind]])]
     monkeypatch.setattr(migrations, "migrations", lambda: longer)
-    monkeypatch.setattr(f"gateway.state.records.{kind}._TIMEOUT_SECONDS", 0.2)
     records = open_records(place)
-    with pytest.raises(RecordsUnavailable):
-        await records.start()
+    with monkeypatch.context() as hurried:
+        hurried.setattr(f"gateway.state.records.{kind}._TIMEOUT_SECONDS", 0.2)
+        with pytest.raises(RecordsUnavailable):
+            await records.start()
     assert [tuple(row) for row in await _late(records)] == [(2_000_000,)]
     await records.close()
 
@@ -162,16 +163,16 @@ async def _late(records: Records) -> Sequence[Row]:
 async def test_whoever_leaves_in_a_migration_can_come_back(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = "postgres" if place.url else "sqlite"
     longer = [*migrations.migrations(), (9_000, [LONG[kind]])]
-    with monkeypatch.context() as changed:
-        changed.setattr(migrations, "migrations", lambda: longer)
-        changed.setattr(f"gateway.state.records.{kind}._TIMEOUT_SECONDS", 0.2)
-        leaving = open_records(place)
+    monkeypatch.setattr(migrations, "migrations", lambda: longer)
+    leaving = open_records(place)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(f"gateway.state.records.{kind}._TIMEOUT_SECONDS", 0.2)
         with pytest.raises(RecordsUnavailable):
             await leaving.start()
-        await leaving.close()
-        again = open_records(place)
-        assert await _late(again)
-        await again.close()
+    await leaving.close()
+    again = open_records(place)
+    assert await _late(again)
+    await again.close()
 
 
 def test_migrations_are_numbered_without_a_gap() -> None:
