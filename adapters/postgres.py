@@ -1,4 +1,4 @@
-"""Connections of asyncpg's pools, as whoever speaks to a PostgreSQL database borrows them."""
+"""Connections to PostgreSQL: those of a pool, as whoever speaks to a database borrows them, and one to look at it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 """Raised on a connection that is closed already, or that the server has just taken leave of."""
 
+_LOOK_SECONDS = 5.0
+
+
+class Unreachable(Exception):
+    """A database can't be looked at; the words hold no secret."""
+
 
 @asynccontextmanager
 async def borrowed(pool: "asyncpg.Pool") -> AsyncIterator["PoolConnectionProxy"]:
@@ -25,3 +31,27 @@ async def borrowed(pool: "asyncpg.Pool") -> AsyncIterator["PoolConnectionProxy"]
         raise
     finally:
         await pool.release(connection)
+
+
+@asynccontextmanager
+async def look_into(url: str) -> AsyncIterator["asyncpg.Connection"]:
+    """A session of its own that can't write. Raises Unreachable."""
+    try:
+        connection = await asyncpg.connect(
+            url,
+            timeout=_LOOK_SECONDS,
+            command_timeout=_LOOK_SECONDS,
+            server_settings={"application_name": "isthmus check", "default_transaction_read_only": "on"},
+        )
+        try:
+            yield connection
+        finally:
+            await connection.close(timeout=_LOOK_SECONDS)
+    except TimeoutError:
+        raise Unreachable("it does not answer in time") from None
+    except OSError as error:
+        raise Unreachable(f"it can't be reached: {error.strerror or type(error).__name__}") from None
+    except asyncpg.PostgresError as error:
+        raise Unreachable(str(error)) from None
+    except (*BROKEN, ValueError) as error:
+        raise Unreachable(type(error).__name__) from None

@@ -11,7 +11,7 @@ One OpenAI-compatible server in front of many model providers.
 
   isthmus serve                          a real local model on http://127.0.0.1:8000, no key, no file
   isthmus serve --config isthmus.yaml    your providers, models and keys
-  isthmus check isthmus.yaml --reach     is the file right, and does every provider answer?
+  isthmus check isthmus.yaml --reach     is the file right, and does what it depends on answer?
 """
 
 
@@ -44,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="validate a configuration and say what each model resolves to")
     check.add_argument("config", type=Path, help="the file, usually isthmus.yaml")
-    check.add_argument("--reach", action="store_true", help="also ask every provider for its models")
+    check.add_argument(
+        "--reach", action="store_true", help="also look whether providers, databases, stores and the collector answer"
+    )
 
     models = commands.add_parser("models", help="list the models that a configuration serves")
     _config_option(models)

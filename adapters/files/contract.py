@@ -4,7 +4,7 @@ A *blob* is a run of bytes under a key. Keys are made by the gateway (letters, d
 clients. A blob is there whole or not at all: whatever dies at whatever moment, nobody sees half of one.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,3 +89,6 @@ class Store(Struct, frozen=True):
     open: Callable[[Any, Path], BlobStore]
     """The options, and the gateway's folder of state for whoever keeps something on this machine. Raises ImportError
     where a library is missing, with the words that say which extra has it."""
+    look: Callable[[Any, Path], Awaitable[None]] | None = None
+    """See whether it would serve, given what `open` is: nothing is made or changed. Raises StoreUnavailable.
+    `isthmus check --reach` leaves out a store that has none."""

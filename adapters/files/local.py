@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from adapters.files.contract import BlobMissing, Found, Store, StoreUnavailable
 from adapters.files.threads import to_its_end
+from adapters.folders import see_usable
 
 _T = TypeVar("_T")
 
@@ -45,7 +46,7 @@ class LocalStore:
     """A folder of blobs."""
 
     def __init__(self, options: LocalOptions, state: Path) -> None:
-        self.folder = Path(options.folder) if options.folder is not None else state / "files"
+        self.folder = _place(options, state)
         self._threads = ThreadPoolExecutor(_THREADS, "isthmus-files")
 
     async def start(self) -> None:
@@ -301,4 +302,15 @@ def _remove_if_left(path: Path, older_than: float) -> int:
     return 1
 
 
-STORE = Store("local", LocalOptions, LocalStore)
+def _place(options: LocalOptions, state: Path) -> Path:
+    return Path(options.folder) if options.folder is not None else state / "files"
+
+
+async def _look(options: LocalOptions, state: Path) -> None:
+    try:
+        see_usable(_place(options, state))
+    except OSError as error:
+        raise StoreUnavailable(f"{error.filename}: {error.strerror}") from None
+
+
+STORE = Store("local", LocalOptions, LocalStore, look=_look)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct
 
 from adapters.files.contract import BlobMissing, Found, Store, StoreUnavailable
@@ -41,6 +42,7 @@ _TRIES = 4
 """How often a blob that breaks off while it is read is read on."""
 _ABANDONED_SECONDS = 86_400.0
 """No file takes longer to arrive (`files.body_seconds`), so what is older belongs to nobody."""
+_LOOK_SECONDS = 3.0
 _MISSING = frozenset({"404", "NoSuchKey"})
 
 
@@ -338,4 +340,13 @@ class S3Writer:
                 self._tags[number] = tag
 
 
-STORE = Store("s3", S3Options, S3Store)
+async def _look(options: S3Options, state: Path) -> None:
+    seconds = min(options.timeout_seconds, _LOOK_SECONDS)
+    store = S3Store(msgspec.structs.replace(options, attempts=1, timeout_seconds=seconds), state)
+    try:
+        await store.start()
+    finally:
+        await store.close()
+
+
+STORE = Store("s3", S3Options, S3Store, look=_look)

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from adapters.vector_io.chroma import demand
 from adapters.vector_io.contract import BackendType, VectorBackend
+from adapters.vector_io.looks import by_asking
 from config.values import shown
 
 
@@ -42,4 +43,4 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     return Threaded(Chroma(name, connect), options.connections, f"chroma-{name}")
 
 
-BACKEND = BackendType("chroma_server", Options, _open)
+BACKEND = BackendType("chroma_server", Options, _open, look=by_asking(_open))

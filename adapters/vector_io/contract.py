@@ -8,7 +8,7 @@ tolerance of an approximate index; tests/adapters/vector_io/ runs one suite on a
 Writes are idempotent: after a crash the gateway does them again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -107,3 +107,6 @@ class BackendType(Struct, frozen=True):
     where a library is missing, with the words that say which extra has it."""
     one_process: bool = False
     """Whether only one process may have it open: such a backend is refused with several workers."""
+    look: Callable[[str, Any, Path], Awaitable[None]] | None = None
+    """See whether it would serve, given what `open` is: nothing is made, changed or locked, while gateways may be at
+    work with it. Raises BackendUnavailable. `isthmus check --reach` leaves out what has none."""

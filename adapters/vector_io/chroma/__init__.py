@@ -6,6 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from adapters.vector_io.contract import BackendType, VectorBackend
+from adapters.vector_io.looks import at_folder
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -21,12 +22,16 @@ def demand() -> None:
         raise ImportError("the vector backend chroma needs chromadb: pip install 'isthmus[chroma]'", name="chromadb")
 
 
+def _place(options: Options, folder: Path) -> Path:
+    return folder / (options.folder or "")
+
+
 def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     demand()
     from adapters.vector_io.chroma.backend import Chroma, embedded
     from adapters.vector_io.threaded import Threaded
 
-    return Threaded(Chroma(name, embedded(folder / (options.folder or ""))), 4, f"chroma-{name}")
+    return Threaded(Chroma(name, embedded(_place(options, folder))), 4, f"chroma-{name}")
 
 
-BACKEND = BackendType("chroma", Options, _open, one_process=True)
+BACKEND = BackendType("chroma", Options, _open, one_process=True, look=at_folder(_open, _place))

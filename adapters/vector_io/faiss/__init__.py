@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from adapters.vector_io.contract import BackendType, VectorBackend
+from adapters.vector_io.looks import at_folder
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -20,6 +21,10 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Stores whose vectors are in memory at once, in each worker; those used longest ago make room."""
 
 
+def _place(options: Options, folder: Path) -> Path:
+    return Path(options.folder) if options.folder else folder
+
+
 def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     try:
         from adapters.vector_io.faiss.index import FaissIndex
@@ -28,7 +33,7 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     except ImportError as error:
         raise ImportError(f"{error}: pip install 'isthmus[faiss]'") from error
     vectors = Followed(partial(FaissIndex, graph=options.index == "hnsw"), options.open_stores)
-    return SqliteBackend(name, Path(options.folder) if options.folder else folder, vectors)
+    return SqliteBackend(name, _place(options, folder), vectors)
 
 
-BACKEND = BackendType("faiss", Options, _open)
+BACKEND = BackendType("faiss", Options, _open, look=at_folder(_open, _place))

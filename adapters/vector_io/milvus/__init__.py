@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from adapters.vector_io.contract import BackendType, VectorBackend
+from adapters.vector_io.looks import at_folder, by_asking
 from config.values import shown
 
 
@@ -36,6 +37,11 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return (self.uri or "").startswith(("http://", "https://", "tcp://"))
 
 
+def lite_folder(options: Options, folder: Path) -> Path:
+    """Where Milvus Lite keeps its files."""
+    return folder / (options.uri or "")
+
+
 def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     needed = ("pymilvus",) if options.is_remote else ("pymilvus", "milvus_lite")
     if missing := [package for package in needed if find_spec(package) is None]:
@@ -48,4 +54,9 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     return Threaded(Milvus(name, options, folder), options.connections, f"milvus-{name}")
 
 
-BACKEND = BackendType("milvus", Options, _open)
+async def _look(name: str, options: Options, folder: Path) -> None:
+    look = by_asking(_open) if options.is_remote else at_folder(_open, lite_folder)
+    await look(name, options, folder)
+
+
+BACKEND = BackendType("milvus", Options, _open, look=_look)

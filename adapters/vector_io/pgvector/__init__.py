@@ -36,4 +36,11 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     return Pgvector(name, options)
 
 
-BACKEND = BackendType("pgvector", Options, _open)
+async def _look(name: str, options: Options, folder: Path) -> None:
+    _open(name, options, folder)  # what is installed is seen by this; it connects to nothing yet
+    from adapters.vector_io.pgvector.look import look
+
+    await look(name, options.url)
+
+
+BACKEND = BackendType("pgvector", Options, _open, look=_look)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from adapters.vector_io.contract import BackendType, VectorBackend
+from adapters.vector_io.looks import by_asking
 from config.values import shown
 
 
@@ -37,4 +38,4 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     return Qdrant(name, options)
 
 
-BACKEND = BackendType("qdrant", Options, _open)
+BACKEND = BackendType("qdrant", Options, _open, look=by_asking(_open))

@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from adapters.vector_io.contract import BackendType, VectorBackend
+from adapters.vector_io.looks import at_folder
 
 
 class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -17,6 +18,10 @@ class Options(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Stores that are open at once; those used longest ago make room."""
 
 
+def _place(options: Options, folder: Path) -> Path:
+    return Path(options.folder) if options.folder else folder
+
+
 def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     try:
         from adapters.vector_io.qdrant_edge.index import EdgeIndex
@@ -25,7 +30,7 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     except ImportError as error:
         raise ImportError(f"{error}: pip install 'isthmus[qdrant-edge]'") from error
     vectors = Followed(EdgeIndex, options.open_stores)
-    return SqliteBackend(name, Path(options.folder) if options.folder else folder, vectors)
+    return SqliteBackend(name, _place(options, folder), vectors)
 
 
-BACKEND = BackendType("qdrant_edge", Options, _open, one_process=True)
+BACKEND = BackendType("qdrant_edge", Options, _open, one_process=True, look=at_folder(_open, _place))

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from adapters.vector_io.contract import BackendType, VectorBackend
+from adapters.vector_io.looks import by_asking
 from config.values import shown
 
 
@@ -42,4 +43,4 @@ def _open(name: str, options: Options, folder: Path) -> VectorBackend:
     return Threaded(Weaviate(name, options), options.connections, f"weaviate-{name}")
 
 
-BACKEND = BackendType("weaviate", Options, _open)
+BACKEND = BackendType("weaviate", Options, _open, look=by_asking(_open))

@@ -7,19 +7,27 @@ from config.state import Records as Settings
 from gateway.state.records.contract import Records, RecordsUnusable
 
 SQLITE = "sqlite:///"
-_FILE = "records.db"
+FILE = "records.db"
+"""In the folder of state, unless a URL says otherwise."""
+NO_DRIVER = (
+    "state.records.url names a PostgreSQL database, and its driver is not installed: pip install 'isthmus[postgres]'."
+)
+
+
+def place_of_state(settings: Settings) -> Path:
+    """The folder of what is kept on this machine, which need not be there yet.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/ says where.
+    """
+    if settings.folder is not None:
+        return Path(settings.folder)
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "isthmus"
 
 
 def state_folder(settings: Settings) -> Path:
-    """The folder of what is kept on this machine, made where it is not there.
-
-    https://specifications.freedesktop.org/basedir-spec/latest/ says where. Raises RecordsUnusable.
-    """
-    if settings.folder is not None:
-        folder = Path(settings.folder)
-    else:
-        base = os.environ.get("XDG_STATE_HOME", "")
-        folder = (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "isthmus"
+    """The same folder, made where it is not there. Raises RecordsUnusable."""
+    folder = place_of_state(settings)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -30,16 +38,13 @@ def state_folder(settings: Settings) -> Path:
 def open_records(settings: Settings) -> Records:
     """The database. Raises RecordsUnusable, but not for one that is only down."""
     if settings.url is None:
-        return _sqlite(state_folder(settings) / _FILE)
+        return _sqlite(state_folder(settings) / FILE)
     if settings.url.startswith(SQLITE):
         return _sqlite(Path(settings.url.removeprefix(SQLITE)))
     try:
         from gateway.state.records.postgres import PostgresRecords
     except ImportError:
-        raise RecordsUnusable(
-            "state.records.url names a PostgreSQL database, and its driver is not installed: "
-            "pip install 'isthmus[postgres]'."
-        ) from None
+        raise RecordsUnusable(NO_DRIVER) from None
     return PostgresRecords(settings.url)
 
 

@@ -7,23 +7,35 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 from msgspec import Struct, field
 
 from adapters.vector_io.contract import VectorBackend
-from adapters.vector_io.registry import open_backend
+from adapters.vector_io.registry import BACKENDS, open_backend
 from config.vector_stores import Backend
 
 
-class Place(Protocol):
+class Place(Struct, frozen=True):
     """Where a backend keeps its stores: a folder, or a server that runs."""
+
+    def settings(self) -> tuple[Backend, Path]:
+        """What opens a backend there: what a configuration says of it, and the folder that it is given."""
+        raise NotImplementedError
 
     def open(self) -> VectorBackend:
         """A backend over what is kept there, which is not started yet."""
-        ...
+        return open_backend("test", *self.settings())
+
+    async def look(self) -> None:
+        """What `isthmus check --reach` does."""
+        settings, folder = self.settings()
+        kind = BACKENDS.find(settings.type)
+        assert kind.look is not None
+        await kind.look("test", msgspec.convert(settings.options, kind.options), folder)
 
     def away(self) -> AbstractContextManager[None] | None:
         """While entered, it does not answer; None where it is a part of this process."""
-        ...
+        raise NotImplementedError
 
 
 class Opener(Struct, frozen=True):
@@ -42,15 +54,15 @@ class Opener(Struct, frozen=True):
     """Whether what it keeps is in a folder of this machine, and survives the death of the process."""
 
 
-class Folder(Struct, frozen=True):
+class Folder(Place, frozen=True):
     """The place of an embedded backend."""
 
     type: str
     folder: Path
     options: dict[str, Any] = field(default_factory=dict)
 
-    def open(self) -> VectorBackend:
-        return open_backend("test", Backend(type=self.type, options=self.options), self.folder)
+    def settings(self) -> tuple[Backend, Path]:
+        return Backend(type=self.type, options=self.options), self.folder
 
     def away(self) -> None:
         return None
@@ -74,15 +86,15 @@ class Server(Protocol):
     def stop(self) -> None: ...
 
 
-class Served(Struct, frozen=True):
+class Served(Place, frozen=True):
     """The place of a backend behind a server."""
 
     type: str
     server: Server
     options: dict[str, Any]
 
-    def open(self) -> VectorBackend:
-        return open_backend("test", Backend(type=self.type, options=self.options), Path())
+    def settings(self) -> tuple[Backend, Path]:
+        return Backend(type=self.type, options=self.options), Path()
 
     @contextmanager
     def away(self) -> Iterator[None]:

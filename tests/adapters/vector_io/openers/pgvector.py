@@ -5,24 +5,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from msgspec import Struct
-
-from adapters.vector_io.contract import VectorBackend
-from adapters.vector_io.registry import open_backend
 from config.vector_stores import Backend
-from tests.adapters.vector_io.openers import Opener
+from tests.adapters.vector_io.openers import Opener, Place
 from tests.services.ending import kept
 from tests.services.postgres import PostgresServer
 
 
-class Database(Struct, frozen=True):
+class Database(Place, frozen=True):
     """The place of a backend."""
 
     server: PostgresServer
     url: str
 
-    def open(self) -> VectorBackend:
-        return open_backend("test", Backend(type="pgvector", options={"url": self.url}), Path())
+    def settings(self) -> tuple[Backend, Path]:
+        return Backend(type="pgvector", options={"url": self.url}), Path()
 
     @contextmanager
     def away(self) -> Iterator[None]:

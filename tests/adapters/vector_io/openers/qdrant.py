@@ -5,24 +5,20 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from msgspec import Struct
-
-from adapters.vector_io.contract import VectorBackend
-from adapters.vector_io.registry import open_backend
 from config.vector_stores import Backend
-from tests.adapters.vector_io.openers import Opener
+from tests.adapters.vector_io.openers import Opener, Place
 from tests.adapters.vector_io.qdrant.server import API_KEY, QdrantServer
 
 
-class Prefixed(Struct, frozen=True):
+class Prefixed(Place, frozen=True):
     """The place of a backend."""
 
     server: QdrantServer
     prefix: str
 
-    def open(self) -> VectorBackend:
+    def settings(self) -> tuple[Backend, Path]:
         options = {"url": self.server.url, "api_key": API_KEY, "prefix": self.prefix}
-        return open_backend("test", Backend(type="qdrant", options=options), Path())
+        return Backend(type="qdrant", options=options), Path()
 
     def away(self) -> AbstractContextManager[None]:
         return self.server.away()
