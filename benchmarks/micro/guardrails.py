@@ -13,13 +13,12 @@ import msgspec
 from msgspec import Raw
 
 from adapters.inference.contract import NoOptions, StreamDecoder, Target, error_frame
-from adapters.safety.contract import Ask, SafetyCheck
-from adapters.safety.pii_patterns import CHECK, PatternOptions
+from adapters.safety.contract import Ask
 from adapters.wire.body import parse
 from adapters.wire.errors import GatewayError
 from adapters.wire.usage import Usage
 from config.routing import Deployment, Model
-from config.safety import Guardrail, Guardrails
+from config.safety import Check, Guardrail, Guardrails
 from config.schema import Operation, Provider
 from gateway.auth import ANYBODY, Caller
 from gateway.call import Call, Reply, Stream
@@ -27,6 +26,7 @@ from gateway.layers.guardrails.layer import Guardrails as Layer
 from gateway.observe.counters import Counters
 from gateway.relay import relay
 from gateway.route import Route
+from gateway.safety.running import RunningCheck
 
 WORDS = 200
 """Of one stream: as many chunks."""
@@ -43,9 +43,9 @@ POLICIES: dict[str, Guardrails | None] = {
 
 class _Checks:
     def __init__(self) -> None:
-        self._check: SafetyCheck = CHECK.open("pii", PatternOptions())
+        self._check = RunningCheck("pii", Check(type="pii_patterns"), Counters())
 
-    def find(self, name: str) -> SafetyCheck | None:
+    def find(self, name: str) -> RunningCheck | None:
         return self._check
 
     def ask_for(self, caller: Caller) -> Ask:

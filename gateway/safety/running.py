@@ -97,6 +97,11 @@ class RunningCheck:
         self._counters.add("safety_judgements", self.name, "made", amount=len(judgements))
         return judgements
 
+    def cut_off(self, why: str) -> None:
+        """Whoever asked waits no longer: that it can't judge in time is known to nobody else."""
+        self._counters.add("safety_judgements", self.name, "failed")
+        self._fail(why)
+
     def _failed(self, why: str, cause: BaseException | None) -> CheckUnavailable:
         self._counters.add("safety_judgements", self.name, "failed")
         if not (isinstance(cause, GatewayError) and cause.status in _OF_THE_CALL):

@@ -13,6 +13,7 @@ from tests.scenarios.scrape import Scrape
 from tests.scenarios.test_client_disconnect import until
 from tests.upstream import Upstream, json_answer
 from tests.upstream.model import refusal
+from tests.upstream.script import Hang
 
 
 def ready(gateway: GatewayProcess) -> Any:
@@ -70,6 +71,26 @@ def test_a_guardrail_whose_model_is_away_is_named_until_it_judges_again(
     assert ask(gateway.port, chat("fast")).status == 200
     assert list(ready(gateway)["degraded"]) == ["safety.guard"]
     until(lambda: Scrape(gateway).sum("degraded", dependency="safety.guard") == 1)
+    safe = {"index": 0, "message": {"role": "assistant", "content": "safe"}, "finish_reason": "stop"}
+    judge.script = lambda request: json_answer({"id": "g", "object": "chat.completion", "choices": [safe]})
+    assert ask(gateway.port, chat("fast")).status == 200
+    assert ready(gateway) == {"status": "ok"}
+
+
+def test_a_guardrail_that_is_cut_off_is_named_until_it_judges_in_time(
+    start_gateway: StartGateway, upstream: Upstream
+) -> None:
+    judge = upstream.on([Hang()])
+    guardrails = {"input": [{"check": "guard", "on_failure": "open", "timeout": 1}]}
+    gateway = start_gateway(
+        models={
+            "judge": {"deployments": [{"provider": "scripted", "model": judge.name}]},
+            "fast": {"deployments": [{"provider": "scripted", "model": "talker"}], "guardrails": guardrails},
+        },
+        safety={"checks": {"guard": {"type": "llama_guard", "options": {"model": "judge"}}}},
+    )
+    assert ask(gateway.port, chat("fast")).status == 200
+    assert ready(gateway)["degraded"] == {"safety.guard": "it took longer than 1 s"}
     safe = {"index": 0, "message": {"role": "assistant", "content": "safe"}, "finish_reason": "stop"}
     judge.script = lambda request: json_answer({"id": "g", "object": "chat.completion", "choices": [safe]})
     assert ask(gateway.port, chat("fast")).status == 200

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from adapters.safety.contract import Ask, CheckUnavailable, Content, Judgement, SafetyCheck, Span
+from adapters.safety.contract import Ask, CheckUnavailable, Content, Judgement, Span
 from adapters.wire.errors import Unavailable
 from config.safety import Guardrail
 from gateway.auth import Caller
@@ -20,10 +20,22 @@ _ANONYMOUS = "REDACTED"
 _UNNAMED = ("flagged",)
 
 
+class Check(Protocol):
+    """A check of a configuration."""
+
+    async def judge(self, contents: Sequence[Content], ask: Ask) -> list[Judgement]:
+        """One judgement for each content. Raises CheckUnavailable."""
+        ...
+
+    def cut_off(self, why: str) -> None:
+        """Hear that nobody waits for what it was asked, and why: it is as good as away."""
+        ...
+
+
 class Checks(Protocol):
     """The checks of a configuration."""
 
-    def find(self, name: str) -> SafetyCheck | None:
+    def find(self, name: str) -> Check | None:
         """The check of a name; None where it can't be used."""
         ...
 
@@ -57,7 +69,7 @@ class Guard:
 
     __slots__ = ("_check", "_fault", "name", "settings")
 
-    def __init__(self, settings: Guardrail, check: SafetyCheck | None) -> None:
+    def __init__(self, settings: Guardrail, check: Check | None) -> None:
         self.name = settings.check
         self.settings = settings
         self._check = check
@@ -86,11 +98,15 @@ class Guard:
         """Raises _Fault on everything that is no judgement."""
         if self._check is None:
             raise _Fault("it could not be opened")
+        bound = asyncio.timeout(self.settings.timeout)
         try:
-            async with asyncio.timeout(self.settings.timeout):
+            async with bound:
                 judgements = await self._check.judge(contents, ask)
         except TimeoutError:
-            raise _Fault(f"it took longer than {self.settings.timeout:g} s") from None
+            why = f"it took longer than {self.settings.timeout:g} s"
+            if bound.expired():
+                self._check.cut_off(why)
+            raise _Fault(why) from None
         except CheckUnavailable as error:
             raise _Fault(str(error)) from None
         except Exception as error:  # noqa: BLE001 - a check is anybody's code, and its words may be the text

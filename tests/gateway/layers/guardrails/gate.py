@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from adapters.inference.contract import NoOptions, Target
 from adapters.messages.body import parse as parse_messages
-from adapters.safety.contract import Ask, Content, Judgement, SafetyCheck, Span
+from adapters.safety.contract import Ask, Content, Judgement, Span
 from adapters.wire.errors import GatewayError
 from adapters.wire.usage import Usage
 from config.routing import Deployment, Model
@@ -37,6 +37,7 @@ class Words:
         self.fault: BaseException | None = None
         self.gate: asyncio.Event | None = None
         self.answer: Any = None
+        self.late: list[str] = []
 
     async def start(self) -> None: ...
 
@@ -49,6 +50,9 @@ class Words:
         if self.fault is not None:
             raise self.fault
         return self.answer if self.answer is not None else [self._judgement(content) for content in contents]
+
+    def cut_off(self, why: str) -> None:
+        self.late.append(why)
 
     def _judgement(self, content: Content) -> Judgement:
         spans = tuple(
@@ -74,7 +78,7 @@ class Gate:
         self.layer = Guardrails(kitchen or self.kitchen, self, self.counters, _count)
         self.settings = guardrails(**settings)
 
-    def find(self, name: str) -> SafetyCheck | None:
+    def find(self, name: str) -> Words | None:
         return self.check if name == "words" else None
 
     def ask_for(self, caller: Caller) -> Ask:

@@ -285,6 +285,16 @@ async def test_what_can_not_be_judged_passes_where_the_policy_is_open(direction:
     assert gate.counted(direction, "words", "failed_open") == 1
 
 
+async def test_a_check_is_told_that_it_was_cut_off_and_nothing_of_its_other_faults() -> None:
+    gate = Gate(input=[{"timeout": 0.05, "on_failure": "open"}])
+    gate.check.fault = TimeoutError()
+    await gate.ask()
+    assert gate.check.late == []
+    gate.check.gate = asyncio.Event()
+    await gate.ask()
+    assert gate.check.late == ["it took longer than 0.05 s"]
+
+
 async def test_a_check_that_could_not_be_opened_has_failed() -> None:
     gate = Gate(input=[{"check": "unknown"}])
     with pytest.raises(GuardrailUnavailable):
