@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--host", required=True)
     worker.add_argument("--port", type=int, required=True)
     worker.add_argument("--workers", type=int, required=True)
+    worker.add_argument("--bound-port", type=int, required=True)
+    worker.add_argument("--said", nargs="*", required=True)
     worker.add_argument("--index", type=int, required=True)
     worker.add_argument("--in-flight", type=int, required=True)
     worker.add_argument("--run-dir", type=Path, required=True)

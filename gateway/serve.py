@@ -61,8 +61,8 @@ class Worker:
     """What one worker is given."""
 
     config: Config
-    reload: Callable[[], Config]
-    """Reads the configuration anew; raises ConfigError."""
+    reload: Callable[[], tuple[Config, Config]]
+    """Reads the configuration anew: what to serve now, and what a restart would serve. Raises ConfigError."""
     sock: socket.socket
     in_flight: InFlight
     run_dir: Path
@@ -238,8 +238,9 @@ def _settle_garbage_collector() -> None:
 class _Reload:
     """SIGHUP: check the file, swap the onion; a wrong file changes nothing."""
 
-    def __init__(self, live: Live, read: Callable[[], Config]) -> None:
+    def __init__(self, live: Live, read: Callable[[], tuple[Config, Config]]) -> None:
         self._live = live
+        self._began = live.onion.config
         self._read = read
         self._task: asyncio.Task[None] | None = None
         self._again = False
@@ -260,18 +261,19 @@ class _Reload:
 
     async def _once(self) -> None:
         try:
-            config = await asyncio.to_thread(self._read)
+            config, wanted = await asyncio.to_thread(self._read)
         except (ConfigError, OSError) as error:
             self._live.around.counters.add("config_reloads", "refused")
             log.error("the configuration was not reloaded, the old one stays:\n%s", error)
             return
-        _warn_of_fixed(self._live.onion.config, config)
+        _warn_of_fixed(self._began, wanted)
         self._live.swap(config)
         self._live.around.counters.add("config_reloads", "done")
         log.info("configuration reloaded: %d providers, %d models", len(config.providers), len(config.models))
 
 
 def _warn_of_fixed(old: Config, new: Config) -> None:
+    """Name what is not as it was when this process began: whoever looks at the log of the last reload sees it."""
     fixed = [
         f"{section}.{name}"
         for section, name in _FIXED

@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
@@ -21,6 +21,11 @@ from config.schema import Config
 
 log = logging.getLogger("isthmus.configuration")
 
+Said: TypeAlias = dict[str, str | int]
+"""Settings of `server` that go before those of the file."""
+LISTENING = ("host", "port", "workers")
+"""Those that the command line may say."""
+
 _DEFAULT_FILE = Path("isthmus.yaml")
 
 
@@ -32,7 +37,7 @@ def file_of(arguments: Namespace) -> Path | None:
     return given
 
 
-def read(path: Path | None, server: dict[str, str | int] | None = None, *, strict: bool = False) -> Config:
+def read(path: Path | None, server: Said | None = None, *, strict: bool = False) -> Config:
     """Read a configuration; `server` holds what the command line says of that section.
 
     Raises ConfigError, where it is `strict` also for a dialect, store, backend or check that can't be used.
@@ -44,11 +49,17 @@ def read(path: Path | None, server: dict[str, str | int] | None = None, *, stric
     return load(path, option_types=_OptionTypes(DIALECTS, strict), offered=offered, server=server)
 
 
-def reread(path: Path | None, server: dict[str, str | int]) -> Config:
-    """Read it again while the gateway runs. Raises ConfigError."""
-    config = read(path, server)
+def reread(path: Path | None, said: Said, running: Said) -> tuple[Config, Config]:
+    """Read it again while the gateway runs: what is served from now on, and what a restart would serve.
+
+    They differ in what can't change: `running` is where it listens, and `said` what the command line says of that. What
+    is served has to be right for the place where it is. Raises ConfigError.
+    """
+    config = wanted = read(path, said)
+    if any(getattr(wanted.server, name) != value for name, value in running.items()):
+        config = read(path, running)
     log_faults(config)
-    return config
+    return config, wanted
 
 
 def log_faults(config: Config) -> None:

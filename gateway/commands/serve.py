@@ -9,7 +9,7 @@ from pathlib import Path
 
 from config.mistakes import ConfigError
 from config.schema import Config
-from gateway.commands.configuration import complain, file_of, log_faults, read, reread
+from gateway.commands.configuration import LISTENING, Said, complain, file_of, log_faults, read, reread
 from gateway.commands.welcome import welcome
 from gateway.observe import log
 from gateway.server.listener import bind
@@ -20,9 +20,7 @@ from gateway.workers import Workers
 def run(arguments: Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM."""
     path = file_of(arguments)
-    said: dict[str, str | int] = {
-        name: value for name in ("host", "port", "workers") if (value := getattr(arguments, name)) is not None
-    }
+    said: Said = {name: value for name in LISTENING if (value := getattr(arguments, name)) is not None}
     try:
         config = read(path, said)
     except ConfigError as error:
@@ -39,12 +37,13 @@ def run(arguments: Namespace) -> int:
     # A short path: a Unix socket's may have 107 bytes.
     with tempfile.TemporaryDirectory(prefix="isthmus-") as run_dir, sock:
         if server.workers > 1:
-            return _run_workers(config, path, port, Path(run_dir))
-        _run_alone(config, lambda: reread(path, said), sock, Path(run_dir))
+            return _run_workers(config, path, said, port, Path(run_dir))
+        running: Said = {name: getattr(server, name) for name in LISTENING}
+        _run_alone(config, lambda: reread(path, said, running), sock, Path(run_dir))
     return 0
 
 
-def _run_alone(config: Config, reload: Callable[[], Config], sock: socket.socket, run_dir: Path) -> None:
+def _run_alone(config: Config, reload: Callable[[], tuple[Config, Config]], sock: socket.socket, run_dir: Path) -> None:
     """Serve in this process."""
     # What serves costs time and memory, which the parent of several workers should not pay.
     from gateway.serve import Worker
@@ -54,7 +53,7 @@ def _run_alone(config: Config, reload: Callable[[], Config], sock: socket.socket
     run_worker(Worker(config, reload, sock, InFlight(), run_dir, ready=lambda: welcome(config, port)))
 
 
-def _run_workers(config: Config, path: Path | None, port: int, run_dir: Path) -> int:
+def _run_workers(config: Config, path: Path | None, said: Said, port: int, run_dir: Path) -> int:
     """Run several workers; the socket in this process only holds the port for them."""
     server = config.server
     in_flight = InFlight(workers=server.workers)
@@ -63,7 +62,8 @@ def _run_workers(config: Config, path: Path | None, port: int, run_dir: Path) ->
         return [
             *(sys.executable, "-m", "gateway", "worker"),
             *(("--config", str(path)) if path else ()),
-            *("--host", server.host, "--port", str(port), "--workers", str(server.workers)),
+            *("--host", server.host, "--port", str(server.port), "--workers", str(server.workers)),
+            *("--bound-port", str(port), "--said", *said),
             *("--index", str(index), "--in-flight", str(in_flight.fileno()), "--run-dir", str(run_dir)),
         ]
 

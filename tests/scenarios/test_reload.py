@@ -3,6 +3,8 @@
 import signal
 from typing import Any
 
+import pytest
+
 from tests.conftest import StartGateway
 from tests.gateway_process import GatewayProcess
 from tests.scenarios.raw import CHUNK, RawClient, ask, chat
@@ -110,6 +112,44 @@ def test_what_needs_a_restart_is_said(start_gateway: StartGateway, upstream: Ups
     gateway.write_config(config(upstream) | changed | {"state": {"redis": {"url": "redis://127.0.0.1:1"}}})
     reload(gateway)
     assert "server.request_log, state.redis, telemetry.log: changes after a restart only" in gateway.log
+
+
+def test_every_worker_says_what_needs_a_restart(start_gateway: StartGateway, upstream: Upstream) -> None:
+    gateway = start_gateway({"workers": 2})
+    gateway.write_config(config(upstream) | {"server": {"port": 1, "workers": 3, "request_log": True}})
+    reload(gateway)
+    until(lambda: gateway.log.count("server.port, server.workers, server.request_log: changes after a restart") == 2)
+    assert ask(gateway.port, chat("scripted/talker")).status == 200
+
+
+def test_what_the_command_line_says_needs_no_restart(start_gateway: StartGateway, upstream: Upstream) -> None:
+    gateway = start_gateway({"port": 1}, "--port", "0", "--workers", "2")
+    gateway.write_config(config(upstream) | {"server": {"port": 2, "workers": 3}})
+    reload(gateway)
+    until(lambda: gateway.log.count("configuration reloaded") == 2)
+    assert "after a restart" not in gateway.log
+
+
+def test_what_needs_a_restart_is_said_until_it_needs_none(start_gateway: StartGateway, upstream: Upstream) -> None:
+    gateway = start_gateway()
+    for port, said in ((1, 1), (1, 2), (0, 2)):
+        gateway.write_config(config(upstream) | {"server": {"port": port}})
+        reload(gateway)
+        assert gateway.log.count("server.port: changes after a restart only") == said
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_keys_may_not_go_while_other_machines_reach_it(
+    start_gateway: StartGateway, upstream: Upstream, workers: int
+) -> None:
+    gateway = start_gateway(
+        {"host": "0.0.0.0", "workers": workers},
+        keys=[{"name": "a", "key": "first-key-0123"}],
+        telemetry={"metrics": False},
+    )
+    gateway.write_config(config(upstream) | {"server": {"port": 0, "host": "127.0.0.1", "workers": workers}})
+    reload(gateway, word="was not reloaded")
+    assert ask(gateway.port, chat("scripted/talker")).status == 401
 
 
 def test_many_reloads_in_a_row_are_survived(start_gateway: StartGateway, upstream: Upstream) -> None:
