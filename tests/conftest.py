@@ -1,7 +1,8 @@
 """What tests of a running gateway share: a scripted upstream, and gateways in front of it."""
 
+import gc
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -41,6 +42,17 @@ pytest_plugins = (
 )
 
 StartGateway: TypeAlias = Callable[..., GatewayProcess]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect 23,000 tests without looking for garbage: the collector would go through all of them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

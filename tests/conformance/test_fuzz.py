@@ -11,6 +11,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from tests.conformance.description import Description, described
 from tests.fuzz.conftest import TIMES
+from tests.fuzz.operations import each_operation, holds_for_any_request
 from tests.gateway_process import GatewayProcess
 from tests.scenarios.vector_stores import client_of, sections, upload
 from tests.upstream import Upstream
@@ -52,15 +53,16 @@ def known(fuzzed: GatewayProcess) -> dict[str, str]:
     return {"vector_store_id": store, "file_id": file, "batch_id": batch, "upload_id": started}
 
 
-@schema.parametrize()
-@settings(max_examples=20 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_request_has_a_proper_answer(
-    case: schemathesis.Case[Any], fuzzed: GatewayProcess, known: dict[str, str]
-) -> None:
-    if case.method != "DELETE" and not case.path.endswith("cancel") and len(str(case.path_parameters)) % 2:
-        case.path_parameters |= {name: known[name] for name in case.path_parameters if name in known}
-    response = case.call(base_url=fuzzed.base_url, headers={"authorization": f"Bearer {KEY}"})
-    case.validate_response(response, checks=[not_a_server_error, response_schema_conformance])
-    if response.status_code not in (200, 204):
-        assert response.status_code in REFUSALS, response.text
-        assert not description.faults_of_error(response.json())
+@each_operation(schema)
+def test_any_request_has_a_proper_answer(operation: Any, fuzzed: GatewayProcess, known: dict[str, str]) -> None:
+    @settings(max_examples=20 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    def has_a_proper_answer(case: schemathesis.Case[Any]) -> None:
+        if case.method != "DELETE" and not case.path.endswith("cancel") and len(str(case.path_parameters)) % 2:
+            case.path_parameters |= {name: known[name] for name in case.path_parameters if name in known}
+        response = case.call(base_url=fuzzed.base_url, headers={"authorization": f"Bearer {KEY}"})
+        case.validate_response(response, checks=[not_a_server_error, response_schema_conformance])
+        if response.status_code not in (200, 204):
+            assert response.status_code in REFUSALS, response.text
+            assert not description.faults_of_error(response.json())
+
+    holds_for_any_request(operation, has_a_proper_answer)

@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
 from gateway.api.openapi import description
 from tests.conftest import KEY
 from tests.fuzz.conftest import MODEL, TIMES
+from tests.fuzz.operations import each_operation, holds_for_any_request
 from tests.gateway.api.admin_client import ADMIN_KEY
 from tests.gateway_process import GatewayProcess
 
@@ -35,26 +36,30 @@ NOT_FOR_ALL = {"mcp_servers", "thread"}
 """Members of a Messages request that are refused where the provider does not speak that format."""
 
 
-@schema.exclude(path_regex=KEPT).parametrize()
-@settings(max_examples=150 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_one_that_the_description_promises(
-    case: schemathesis.Case[Any], fuzzed: GatewayProcess
-) -> None:
-    if fits(case) and isinstance(case.body, dict) and len(str(case.body.get("model", ""))) % 2:
-        case.body["model"] = MODEL
-    assume(not isinstance(case.body, dict) or NOT_FOR_ALL.isdisjoint(case.body))
-    assume(str(case.path_parameters.get("model", "m")).strip("/"))  # slashes at the end of a path are left out
-    call(case, fuzzed)
+@each_operation(schema.exclude(path_regex=KEPT))
+def test_every_answer_is_one_that_the_description_promises(operation: Any, fuzzed: GatewayProcess) -> None:
+    @settings(max_examples=150 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    def is_promised(case: schemathesis.Case[Any]) -> None:
+        if fits(case) and isinstance(case.body, dict) and len(str(case.body.get("model", ""))) % 2:
+            case.body["model"] = MODEL
+        assume(not isinstance(case.body, dict) or NOT_FOR_ALL.isdisjoint(case.body))
+        assume(str(case.path_parameters.get("model", "m")).strip("/"))  # slashes at the end of a path are left out
+        call(case, fuzzed)
+
+    holds_for_any_request(operation, is_promised)
 
 
-@schema.include(path_regex=KEPT).parametrize()
-@settings(max_examples=20 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+@each_operation(schema.include(path_regex=KEPT))
 def test_so_is_every_answer_about_what_is_kept_on_a_disk(
-    case: schemathesis.Case[Any], fuzzed: GatewayProcess, vector_store: str
+    operation: Any, fuzzed: GatewayProcess, vector_store: str
 ) -> None:
-    if fits(case) and case.method != "DELETE" and "vector_store_id" in case.path_parameters:
-        case.path_parameters["vector_store_id"] = vector_store
-    call(case, fuzzed)
+    @settings(max_examples=20 * TIMES, deadline=None, suppress_health_check=list(HealthCheck))
+    def is_promised(case: schemathesis.Case[Any]) -> None:
+        if fits(case) and case.method != "DELETE" and "vector_store_id" in case.path_parameters:
+            case.path_parameters["vector_store_id"] = vector_store
+        call(case, fuzzed)
+
+    holds_for_any_request(operation, is_promised)
 
 
 def call(case: schemathesis.Case[Any], fuzzed: GatewayProcess) -> None:
