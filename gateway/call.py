@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from adapters.inference.contract import StreamDecoder, Target
@@ -118,6 +118,7 @@ class Call:
         "route",
         "status",
         "target",
+        "told",
         "trace",
         "transcript",
         "usage",
@@ -166,6 +167,8 @@ class Call:
         """The code of what went wrong. Not the exception: its traceback would point back here."""
         self.is_limited = False
         """Whether the gateway tells limits of its own: what a provider tells of its limits has other names then."""
+        self.told: Sequence[tuple[bytes, bytes]] = ()
+        """Headers that its answer has besides, whatever that is: a reply or an error."""
         self.transcript: list[bytes] = []
         """What a stream has sent, kept until its usage is known and bounded by the relay."""
         self.is_whole = False

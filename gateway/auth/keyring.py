@@ -98,8 +98,7 @@ def presented_in(headers: dict[bytes, bytes]) -> bytes:
     """The key or token of a request. Raises Unauthorized where there is none."""
     authorization = headers.get(b"authorization")
     if authorization is not None:
-        scheme, _, secret = authorization.partition(b" ")
-        presented = secret.strip() if scheme.lower() == b"bearer" else b""
+        presented = authorization[7:].strip() if authorization[:7].lower() == b"bearer " else b""
     else:
         presented = headers.get(b"api-key") or headers.get(b"x-api-key") or b""
     if not presented:

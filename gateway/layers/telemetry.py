@@ -19,14 +19,18 @@ class Telemetry:
         self._trace = tracer.trace
 
     async def __call__(self, call: Call) -> Reply:
-        """Answer a call and note its error."""
+        """Answer a call, note its error, and tell the client what other layers have to say in every case."""
         call.trace = self._trace(call.client_headers)
         call.on_close.append(self._close)
         try:
-            return await self._handler(call)
+            reply = await self._handler(call)
         except GatewayError as error:
             call.error = error.code or error.type
+            error.headers = (*error.headers, *call.told)
             raise
+        if call.told:
+            reply.headers += call.told
+        return reply
 
     def _close(self, call: Call) -> None:
         """Every other layer has settled: what the sinks see is final."""

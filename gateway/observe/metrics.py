@@ -7,6 +7,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from adapters.inference.contract import Target
 from adapters.wire.usage import Usage
 from config.facts import Prices
@@ -49,10 +51,25 @@ Gauge: TypeAlias = tuple[str, tuple[str, ...], float]
 Gauges: TypeAlias = Callable[[], Iterable[Gauge]]
 
 
+_Usual: TypeAlias = tuple[str, str, str, str | None, str, str, str]
+"""Operation, route, key, what the cache said, provider, model, cause."""
+
+
+class _Rows(Struct, frozen=True, gc=False):
+    """What usual calls add to: those with one attempt, answered whole and well, whose usage was told."""
+
+    request: RequestKey
+    duration: Histogram
+    prompt: Histogram
+    completion: Histogram
+    attempt: Histogram
+    spent: Spent
+
+
 class Metrics:
     """What this worker has counted, with what its predecessor under the same index had."""
 
-    __slots__ = ("_counters", "_estimates", "_gauges", "_inherited", "_known", "_processor", "tables")
+    __slots__ = ("_counters", "_estimates", "_gauges", "_inherited", "_known", "_processor", "_usual", "tables")
 
     def __init__(self, counters: Counters, gauges: list[Gauges], estimates: Estimates) -> None:
         self.tables = Tables()
@@ -60,6 +77,7 @@ class Metrics:
         self._gauges = gauges
         self._estimates = estimates
         self._known: dict[str, set[str]] = {"route": set(), "key": set(), "model": set(), "code": set()}
+        self._usual: dict[_Usual, _Rows] = {}
         self._inherited: bytes | None = None
         self._processor = 0.0
 
@@ -95,6 +113,51 @@ class Metrics:
 
     def __call__(self, call: Call) -> None:
         """Count a call that is over."""
+        attempts = call.attempts
+        usage = call.usage
+        if len(attempts) != 1 or usage is None or call.status != _OK or call.body.stream:
+            self._count(call)
+            return
+        attempt = attempts[0]
+        route = call.route
+        target = attempt.target
+        if attempt.usage is not usage or attempt.error is not None or call.error is not None or route is None:
+            self._count(call)
+            return
+        key = (call.operation, route.name, call.caller.name, call.cache, target.provider, target.model, attempt.cause)
+        rows = self._usual.get(key)
+        if rows is None:
+            self._count(call)
+            self._remember(key)
+            return
+        self.tables.requests[rows.request] += 1
+        seconds = call.ended - call.received
+        histogram = rows.duration
+        histogram.counts[bisect_left(SECONDS, seconds)] += 1
+        histogram.sum += seconds
+        seconds = attempt.ended - attempt.began
+        histogram = rows.attempt
+        histogram.counts[bisect_left(SECONDS, seconds)] += 1
+        histogram.sum += seconds
+        rows.prompt.observe(TOKENS, usage.prompt_tokens)
+        if usage.completion_tokens:
+            rows.completion.observe(TOKENS, usage.completion_tokens)
+        _add(rows.spent, usage, call.prices_of(target))
+
+    def _remember(self, key: _Usual) -> None:
+        """Know the rows of such calls the next time, if they have rows of their own."""
+        operation, route, caller, cache, provider, model, cause = key
+        tables = self.tables
+        request = (operation, route, caller, _OK, cache or "")
+        answers = tables.answers.get((operation, route, provider, model, ""))
+        attempt = tables.attempts.get((operation, provider, model, cause, "ok"))
+        spent = tables.spent.get((caller, provider, model))
+        if request in tables.requests and answers is not None and attempt is not None and spent is not None:
+            if len(self._usual) >= _ROWS_MAX:
+                self._usual.clear()
+            self._usual[key] = _Rows(request, answers.duration, answers.prompt, answers.completion, attempt, spent)
+
+    def _count(self, call: Call) -> None:
         tables = self.tables
         operation = call.operation
         route = call.route.name if call.route is not None else NONE
@@ -140,18 +203,7 @@ class Metrics:
 
     def _spend(self, caller: str, target: Target, prices: Prices | None, usage: Usage) -> None:
         owner = (caller, target.provider, target.model)
-        spent = self.tables.spent.get(owner) or self._first_spent(owner)
-        spent.prompt += usage.prompt_tokens
-        spent.completion += usage.completion_tokens
-        spent.cached += usage.cached_tokens
-        spent.cache_write += usage.cache_write_tokens
-        spent.reasoning += usage.reasoning_tokens
-        if usage.estimated:
-            spent.estimated += usage.prompt_tokens + usage.completion_tokens
-        if prices is not None:
-            spent.cost += cost_of(usage, prices)
-        else:
-            spent.unpriced += 1
+        _add(self.tables.spent.get(owner) or self._first_spent(owner), usage, prices)
 
     # Rows that are new: names are taken as they are while there are few of them
 
@@ -199,6 +251,23 @@ class Metrics:
                 return OTHER
             known.add(value)
         return value
+
+
+def _add(spent: Spent, usage: Usage, prices: Prices | None) -> None:
+    spent.prompt += usage.prompt_tokens
+    spent.completion += usage.completion_tokens
+    if usage.cached_tokens:
+        spent.cached += usage.cached_tokens
+    if usage.cache_write_tokens:
+        spent.cache_write += usage.cache_write_tokens
+    if usage.reasoning_tokens:
+        spent.reasoning += usage.reasoning_tokens
+    if usage.estimated:
+        spent.estimated += usage.prompt_tokens + usage.completion_tokens
+    if prices is not None:
+        spent.cost += cost_of(usage, prices)
+    else:
+        spent.unpriced += 1
 
 
 def _time_stream(row: Answers, call: Call, last: Attempt) -> None:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from adapters.wire.errors import GatewayError
 from gateway.call import Call, Handler, Reply
+from gateway.limit_headers import renamed
 from gateway.state.flight_records import End, Head, Piece, Record
 from gateway.state.shared_stream import Count, SharedStream
 
@@ -102,7 +103,7 @@ class Flight:
         if self.error is not None:
             if self.heir is not None and not pays:
                 return None
-            raise _retold(self.error, pays)
+            raise _retold(self.error, call, pays)
         assert self.answered is not None  # noqa: S101 - no error, so there is an answer
         return self._reply(call, self.answered, pays)
 
@@ -164,6 +165,8 @@ class Flight:
         if not pays:
             headers = [header for header in headers if header[0] not in _OWN_HEADERS]
             headers.append((b"x-request-id", call.request_id))
+        if call.is_limited:
+            headers = [renamed(header) for header in headers]
         call.usage = self.work.usage
         if answered.stream is None:
             return Reply(answered.status, headers, answered.body)
@@ -254,11 +257,13 @@ class Answered:
         self.stream: SharedStream | None = None
 
 
-def _retold(error: BaseException, pays: bool) -> BaseException:
+def _retold(error: BaseException, call: Call, pays: bool) -> BaseException:
     """The same error for one of them: raised as it is its traceback would lead back to the flight."""
     if not isinstance(error, GatewayError):
         return error
     told = copy(error)
     if not pays:
         told.headers = tuple(header for header in error.headers if header[0] not in _OWN_HEADERS)
+    if call.is_limited:
+        told.headers = tuple(renamed(header) for header in told.headers)
     return told

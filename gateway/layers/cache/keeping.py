@@ -17,31 +17,6 @@ KeptHeaders: TypeAlias = tuple[tuple[bytes, bytes], ...]
 _KEPT_HEADERS = frozenset({b"x-isthmus-provider", b"x-isthmus-model", b"x-isthmus-dropped", b"x-isthmus-estimated"})
 
 
-class Keeping:
-    """Keeps the answer of one call; called when the answer has left."""
-
-    __slots__ = ("_headers", "_keeper", "_key", "_reply", "_seconds", "_times", "then")
-
-    def __init__(self, keeper: "Keeper", key: bytes, reply: Reply, seconds: float, paced: bool) -> None:
-        self._keeper = keeper
-        self._key = key
-        self._reply = reply
-        self._headers = kept_headers(reply)  # later it has many more
-        self._seconds = seconds
-        self.then: Callable[[], None] | None = None
-        """What else is done if it is kept."""
-        self._times: list[float] | None = None
-        if paced and reply.stream is not None:
-            timed = reply.stream.decoder = Timed(reply.stream.decoder)
-            self._times = timed.times
-
-    def __call__(self, call: Call) -> None:
-        """Keep it."""
-        kept = self._keeper.keep(call, self._key, self._reply, self._headers, self._seconds, self._times)
-        if kept and self.then is not None:
-            self.then()
-
-
 class Keeper:
     """Puts answers into a store."""
 
@@ -53,26 +28,41 @@ class Keeper:
         self._clock = clock
 
     def keep(
-        self, call: Call, key: bytes, reply: Reply, headers: KeptHeaders, seconds: float, times: list[float] | None
-    ) -> bool:
-        """Keep an answer if it is complete, successful and not too long; say whether it is."""
+        self,
+        key: bytes,
+        reply: Reply,
+        headers: KeptHeaders,
+        seconds: float,
+        times: list[float] | None,
+        then: Callable[[], None] | None,
+        call: Call,
+    ) -> None:
+        """Keep the answer of a call that is over, for so long, if it is complete, successful and not too long.
+
+        `headers` are those to keep: by now it has many more. `times` are those of a stream's pieces, if they are to be
+        kept, too. `then` is called if it is kept.
+        """
         streams = reply.stream is not None
         if reply.status != 200 or (streams and (not call.is_whole or call.error is not None)):
-            return False
+            return
         body = b"".join(call.transcript) if streams else reply.body
-        if len(body) > self._most or not is_complete(call.operation, body, streams, _choices(call)):
-            return False
-        entry = Entry(
-            self._clock(),
-            body,
-            headers,
-            call.usage,
-            streams,
-            call.body.wants_usage,
-            () if times is None else _pace(call.transcript, times),
-        )
+        if len(body) > self._most or not is_complete(
+            call.operation, body, streams, _choices(call) if "n" in call.body.fields else 1
+        ):
+            return
+        pace = () if times is None else _pace(call.transcript, times)
+        entry = Entry(self._clock(), body, headers, call.usage, streams, call.body.wants_usage, pace)
         self._store.put(key, entry, seconds)
-        return True
+        if then is not None:
+            then()
+
+
+def timed(reply: Reply) -> list[float] | None:
+    """Where the times of a stream's pieces will be; None for a whole answer."""
+    if reply.stream is None:
+        return None
+    decoder = reply.stream.decoder = Timed(reply.stream.decoder)
+    return decoder.times
 
 
 class Timed:
@@ -119,11 +109,8 @@ def kept_headers(reply: Reply) -> KeptHeaders:
 
 def _choices(call: Call) -> int:
     """How many answers were asked for."""
-    asked = call.body.fields.get("n")
-    if asked is None:
-        return 1
     try:
-        return msgspec.json.decode(asked, type=int | None) or 1
+        return msgspec.json.decode(call.body.fields["n"], type=int | None) or 1
     except msgspec.DecodeError:
         return 1
 

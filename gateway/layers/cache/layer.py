@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from adapters.wire.body import Body
 from adapters.wire.errors import GatewayError, NotCached
@@ -12,7 +13,7 @@ from gateway.fingerprint import fingerprint
 from gateway.inside import Inside
 from gateway.layers.cache.directives import NOTHING_SAID, Directives, read_directives
 from gateway.layers.cache.embeddings import Embeddings
-from gateway.layers.cache.keeping import Keeper, Keeping
+from gateway.layers.cache.keeping import Keeper, kept_headers, timed
 from gateway.layers.cache.replay import replay
 from gateway.layers.cache.semantic import Question, Semantic
 from gateway.observe.counters import Counters
@@ -30,6 +31,7 @@ class Cache:
         "_clock",
         "_counters",
         "_embeddings",
+        "_get",
         "_handler",
         "_inside",
         "_keeper",
@@ -50,6 +52,8 @@ class Cache:
     ) -> None:
         self._handler = handler
         self._store = store
+        self._get = store.get_at_once
+        """Most calls need nothing that has to be waited for."""
         self._keeper = Keeper(store, entry_bytes, clock)
         self._inside = inside
         self._counters = counters
@@ -64,7 +68,20 @@ class Cache:
         settings = route.settings.cache if route is not None else None
         if settings is None:
             return self._handler(call)
-        return self._answer(call, settings)
+        if (
+            self._get is None
+            or settings.semantic is not None
+            or call.operation == "embeddings"
+            or b"cache-control" in call.client_headers
+            or not _is_short(call.body)
+        ):
+            return self._answer(call, settings)
+        key = fingerprint(call)
+        if (entry := self._get(key)) is not None:
+            reply = self._known(call, key, entry, settings, NOTHING_SAID)
+            if reply is not None:
+                return _ready(reply)
+        return self._ask(call, key, settings, NOTHING_SAID)
 
     async def _answer(self, call: Call, settings: caching.Cache) -> Reply:
         said = call.client_headers.get(b"cache-control")
@@ -127,10 +144,11 @@ class Cache:
         reply = await self._handler(call)
         if wants.writes:
             seconds = settings.ttl + settings.stale
-            keeping = Keeping(self._keeper, key, reply, seconds, settings.pacing == "recorded")
+            times = timed(reply) if settings.pacing == "recorded" else None
+            then = None
             if question is not None and self._semantic is not None:
-                keeping.then = self._inside.later(self._semantic.index.add, question.group, question.vector, key)
-            call.on_close.append(keeping)
+                then = self._inside.later(self._semantic.index.add, question.group, question.vector, key)
+            call.on_close.append(partial(self._keeper.keep, key, reply, kept_headers(reply), seconds, times, then))
         reply.headers.append((b"x-isthmus-cache", call.cache.encode()))  # by now it may have joined another
         return reply
 
@@ -145,6 +163,12 @@ class Cache:
             self._refreshing.discard(key)
 
 
+async def _ready(reply: Reply) -> Reply:
+    return reply
+
+
 def _is_short(body: Body) -> bool:
+    if body.size:
+        return body.size <= _DIGEST_IN_THREAD_AT
     fields = body.fields
     return len(fields.get("messages") or fields.get("prompt") or b"") <= _DIGEST_IN_THREAD_AT

@@ -63,21 +63,20 @@ class Bounds:
         """Tokens of prompt and completion, with one of the call's targets, at most."""
         body = call.body
         fields = body.fields
-        size = (body.size or sum(map(len, fields.values()))) + _OVERHEAD
-        operation = call.operation
+        prompt = (body.size or sum(map(len, fields.values()))) + _OVERHEAD
         prompts = 1
-        if operation != "chat":
+        if call.operation != "chat":
             if not call.generates:
-                return _without_completion(operation, body, size), 0
+                return _without_completion(call.operation, body, prompt), 0
             prompts = _prompts(body)
         context = most = None
         if facts is not None:
             context = facts.context
             most = facts.completion or context
-        prompt = size
-        if media := _media(fields):
+        messages = fields.get("messages")
+        if messages is not None and (media := _media(messages)):
             whole = context or self._assumed_context
-            prompt = whole if self._media_tokens is None else size + media * self._media_tokens
+            prompt = whole if self._media_tokens is None else prompt + media * self._media_tokens
         if context is not None and prompt > context * prompts:
             prompt = context * prompts
         completion = _asked(fields)
@@ -85,8 +84,8 @@ class Bounds:
             completion = most or self._assumed_context
         elif most is not None and completion > most:
             completion = most
-        if (prediction := fields.get("prediction")) is not None:
-            completion += len(prediction)  # what is not taken over of it is billed as if it were written
+        if "prediction" in fields:
+            completion += len(fields["prediction"])  # what is not taken over is billed as if it were written
         if "n" in fields or "best_of" in fields:
             completion *= _choices(fields)
         return prompt, completion * prompts
@@ -132,11 +131,8 @@ def _prompts(body: Body) -> int:
     return len(each) if each and bytes(each[0])[:1] in b'"[' else 1
 
 
-def _media(fields: Fields) -> int:
+def _media(messages: Raw) -> int:
     """Parts of messages that are no text, at most."""
-    messages = fields.get("messages")
-    if messages is None:
-        return 0
     if len(messages) > _SCANNED_MAX:
         return len(messages) // _PART_BYTES
     raw = bytes(messages)

@@ -9,7 +9,7 @@ from typing import Final
 
 from gateway.cost import dollars
 from gateway.layers.limits.errors import duration
-from gateway.limit_headers import Header, renamed
+from gateway.limit_headers import Header
 from gateway.state.limits.contract import Bucket, Lease, Measure, Refusal
 
 _SECOND: Final = 1_000
@@ -38,11 +38,6 @@ class Told:
         """Always the same, rounded up, where the slots are seconds."""
 
 
-def rename(headers: list[Header]) -> None:
-    """Put what the provider says of its own limits under other names, in the headers of an answer."""
-    headers[:] = map(renamed, headers)
-
-
 def standing(lease: Lease, groups: Sequence[Sequence[Told]]) -> list[Header]:
     """What is left after this call of the tightest of each group of limits."""
     used = lease.used
@@ -50,9 +45,11 @@ def standing(lease: Lease, groups: Sequence[Sequence[Told]]) -> list[Header]:
     for group in groups:
         told = group[0] if len(group) == 1 else min(group, key=lambda each: each.bucket.most - used[each.index])
         left = told.bucket.most - used[told.index]
-        headers.append(told.most)
-        headers.append((told.remaining, b"%d" % left if left > 0 else b"0"))
-        headers.append(told.reset or (told.reset_name, _written(_seconds_to_reset(told.bucket, lease.now))))
+        headers += (
+            told.most,
+            (told.remaining, b"%d" % left if left > 0 else b"0"),
+            told.reset or (told.reset_name, _written(_seconds_to_reset(told.bucket, lease.now))),
+        )
     return headers
 
 

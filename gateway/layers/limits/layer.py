@@ -11,9 +11,8 @@ from gateway.cost import cost_of, dollars
 from gateway.layers.limits.accounts import Account, Accounts
 from gateway.layers.limits.bounds import Bounds, largest_cost
 from gateway.layers.limits.errors import LimitsUnavailable, PriceUnknown, refused
-from gateway.layers.limits.headers import printable, rename, standing, standing_refused, warning
+from gateway.layers.limits.headers import printable, standing, standing_refused, warning
 from gateway.layers.limits.settlement import Settlement
-from gateway.limit_headers import Header
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
 from gateway.state.faults import RedisUnavailable
@@ -25,7 +24,6 @@ _WARNING: Final = b"x-isthmus-budget-warning"
 _RETRY_SECONDS: Final = 1.0
 _ONE: Final[Amounts] = (1, 0, 1, 0)
 """A call that is counted, and nothing else of it."""
-_NO_TOKENS: Final = frozenset({"count_tokens"})
 
 
 class Limits:
@@ -47,46 +45,41 @@ class Limits:
     def __call__(self, call: Call) -> Awaitable[Reply]:
         """Answer a call. Raises RateLimited, BudgetSpent, PriceUnknown and LimitsUnavailable."""
         account = self._accounts.find(call.caller, call.body.model)
-        return self._handler(call) if account is None else self._limited(call, account)
-
-    async def _limited(self, call: Call, account: Account) -> Reply:
-        amounts = _ONE
-        if account.spends or account.counts_tokens:
-            amounts = self._largest(call, account)
+        if account is None:
+            return self._handler(call)
+        amounts = self._largest(call, account) if account.spends or account.counts_tokens else _ONE
         store: LimitStore = self._desk.store
         answer = store.reserve_at_once(account.buckets, amounts)
         if answer is None:
-            store, answer = await self._reserve(store, account, amounts, call)
+            return self._wait(store, account, amounts, call)
+        return self._go_on(call, account, store, answer)
+
+    async def _wait(self, store: LimitStore, account: Account, amounts: Amounts, call: Call) -> Reply:
+        """Reserve where it takes time."""
+        try:
+            answer = await store.reserve(account.buckets, amounts, call.attempts)
+        except RedisUnavailable:
+            store = self._without_redis(account)
+            answer = await store.reserve(account.buckets, amounts)
+        except Unread:
+            raise self._unread() from None
+        return await self._go_on(call, account, store, answer)
+
+    def _go_on(self, call: Call, account: Account, store: LimitStore, answer: Lease | Refusal) -> Awaitable[Reply]:
         if isinstance(answer, Refusal):
             raise self._refuse(answer)
         call.on_close.append(partial(self._settle, store, answer, account.spends))
-        headers = self._headers(account, answer)
         call.is_limited = True
-        try:
-            reply = await self._handler(call)
-        except GatewayError as error:
-            theirs = list(error.headers)
-            rename(theirs)
-            error.headers = (*theirs, *headers)
-            raise
-        if call.cache == "joined":  # another call's answer, which may not have been limited
-            rename(reply.headers)
-        reply.headers += headers
-        if account.spends and reply.stream is None:
+        call.told = told = standing(answer, account.groups)
+        if account.warns and (said := warning(answer.buckets, answer.spent, account.warns)):
+            told.append((_WARNING, printable(said)))
+        return self._with_cost(call) if account.spends else self._handler(call)
+
+    async def _with_cost(self, call: Call) -> Reply:
+        reply = await self._handler(call)
+        if reply.stream is None:
             reply.headers.append((_COST, _cost(call)))
         return reply
-
-    async def _reserve(
-        self, store: LimitStore, account: Account, amounts: Amounts, call: Call
-    ) -> tuple[LimitStore, Lease | Refusal]:
-        """Reserve where it takes time; gives where it was done at last."""
-        try:
-            return store, await store.reserve(account.buckets, amounts, call.attempts)
-        except RedisUnavailable:
-            store = self._without_redis(account)
-            return store, await store.reserve(account.buckets, amounts)
-        except Unread:
-            raise self._unread() from None
 
     def _settle(self, store: LimitStore, lease: Lease, spends: bool, call: Call) -> None:
         """The call is over: what it reserved becomes what it used."""
@@ -99,16 +92,16 @@ class Limits:
     def _largest(self, call: Call, account: Account) -> Amounts:
         route = call.route
         assert route is not None  # noqa: S101 - chosen before any layer that needs it
-        if call.operation in _NO_TOKENS:
+        if call.operation == "count_tokens":
             return _ONE
         tokens = cost = 0
-        for index, facts in enumerate(route.facts):
+        for target, facts in zip(route.targets, route.facts, strict=True):
             prompt, completion = self._bounds.tokens(call, facts)
-            tokens = max(tokens, prompt + completion)
+            if prompt + completion > tokens:
+                tokens = prompt + completion
             if account.spends:
                 dearest = largest_cost(call, prompt, completion, facts)
                 if dearest is None:
-                    target = route.targets[index]
                     self._without_price(f"{target.provider}/{target.model}")
                 else:
                     cost = max(cost, dearest)
@@ -149,12 +142,6 @@ class Limits:
         if refusal.first:
             self._desk.alarm.spent(bucket, refusal.spent)
         return refused(refusal, standing_refused(refusal))
-
-    def _headers(self, account: Account, lease: Lease) -> list[Header]:
-        headers = standing(lease, account.groups)
-        if account.warns and (said := warning(lease.buckets, lease.spent, account.warns)):
-            headers.append((_WARNING, printable(said)))
-        return headers
 
 
 def _cost(call: Call) -> bytes:

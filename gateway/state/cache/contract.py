@@ -1,6 +1,6 @@
 """What is kept of an answer, and what every place to keep it can do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -27,6 +27,11 @@ class Entry(Struct, frozen=True, gc=False, array_like=True):
 
 class Store(Protocol):
     """Keeps answers for a while. None of its methods raises, whatever becomes of what is behind it."""
+
+    @property
+    def get_at_once(self) -> Callable[[bytes], Entry | None] | None:
+        """The same as `get`, for a store where nothing has ever to be waited for."""
+        ...
 
     async def get(self, key: bytes) -> Entry | None:
         """The answer to a request, by its digest; None where there is none any more."""

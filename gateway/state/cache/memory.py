@@ -47,7 +47,7 @@ class Memory:
         self._most = most
         self._make_room()
 
-    async def get(self, key: bytes) -> Entry | None:
+    def get_at_once(self, key: bytes) -> Entry | None:
         """The answer to a request, by its digest."""
         kept = self._again.get(key)
         if kept is not None:
@@ -64,9 +64,13 @@ class Memory:
         self.discard(key)
         return None
 
+    async def get(self, key: bytes) -> Entry | None:
+        """The same, as other stores have it."""
+        return self.get_at_once(key)
+
     async def get_many(self, keys: Sequence[bytes]) -> list[Entry | None]:
         """The same for several, in their order."""
-        return [await self.get(key) for key in keys]
+        return [self.get_at_once(key) for key in keys]
 
     def put(self, key: bytes, entry: Entry, seconds: float) -> None:
         """Keep an answer for so long, if it has room among the others."""
@@ -74,14 +78,14 @@ class Memory:
         if size > self._most:
             return
         kept = (entry, self._clock() + seconds, size)
-        if (before := self._again.get(key)) is not None:
-            self._again_size += size - before[2]
-            self.size += size - before[2]
+        if key in self._again:
+            self._again_size += size - self._again[key][2]
+            self.size += size - self._again[key][2]
             self._again[key] = kept
             self._again.move_to_end(key)
         else:
-            if (before := self._new.pop(key, None)) is not None:
-                self.size -= before[2]
+            if key in self._new:
+                self.size -= self._new.pop(key)[2]
             self._new[key] = kept
             self.size += size
         if self.size > self._most:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 from gateway.observe.counters import Counters
 from gateway.state.cache.contract import Entry
@@ -22,6 +22,8 @@ class RedisStore:
     """A store. Answers are written after they have left, and nobody waits for it."""
 
     __slots__ = ("_most", "_redis", "_tasks", "_writing", "counters")
+
+    get_at_once: Final = None
 
     def __init__(self, redis: Redis, most: int, counters: Counters) -> None:
         self._redis = redis

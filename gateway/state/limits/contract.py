@@ -62,6 +62,7 @@ class Lease(Struct):
     """What a call holds until it is settled."""
 
     id: int
+    """For a store that keeps it."""
     buckets: Sequence[Bucket]
     amounts: Amounts
     used: Sequence[int]
@@ -70,10 +71,8 @@ class Lease(Struct):
     """Of each budget: what calls have used that are over; 0 for other buckets."""
     now: int
     """When it was reserved."""
-    places: Sequence[int] = ()
-    """The slot or the period of each bucket in which it is counted, where the store keeps no lease itself."""
     counted: Sequence[Any] = ()
-    """What counts in each of them, for such a store alone."""
+    """What counts in each bucket, for a store that keeps no lease itself."""
 
 
 class Refusal(Struct):

@@ -1,7 +1,6 @@
 """Limits of one process, in its memory. The loop runs one thing at a time, so nothing is locked."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
@@ -26,6 +25,7 @@ _SWEEP_AT: Final = 4_096
 _KNOWN_MAX: Final = 4_096
 _PARALLEL: Final = int(Measure.PARALLEL)
 _MONEY: Final = int(Measure.MONEY)
+_NO_ROOM: Final = -1
 OPENING_SECONDS: Final = 1.0
 """How long a call waits for the ledger."""
 
@@ -38,12 +38,12 @@ def milliseconds() -> int:
 class Window:
     """Counts over a time that moves on with the clock, by slots of it in a ring."""
 
-    __slots__ = ("_at", "_ends", "_ring", "place", "spent", "used")
+    __slots__ = ("_at", "_ends", "_ring", "_slot", "spent", "used")
 
     def __init__(self, bucket: Bucket) -> None:
         self._ring = [0] * (bucket.slots + 1)
-        self.place = 0
-        """The slot of the moment."""
+        self._slot = 0
+        """The one of the moment."""
         self._at = 0
         """Where in the ring it is."""
         self._ends = 0
@@ -52,16 +52,16 @@ class Window:
         """What counts at present."""
         self.spent = 0
 
-    def take(self, bucket: Bucket, asked: int, now: int) -> bool:
-        """Count something, if there is room."""
+    def take(self, bucket: Bucket, asked: int, now: int) -> int:
+        """Count something; what counts with it, or _NO_ROOM."""
         if now >= self._ends:
             self._move(now // bucket.width, bucket.width)
         used = self.used + asked
         if used > bucket.most:
-            return False
+            return _NO_ROOM
         self._ring[self._at] += asked
         self.used = used
-        return True
+        return used
 
     def wait(self, bucket: Bucket, asked: int, now: int) -> int:
         """Milliseconds until there is room: 0 for now."""
@@ -70,34 +70,35 @@ class Window:
             return 0
         return self._until_freed(over, bucket.width, now) if asked <= bucket.most else NEVER
 
-    def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
-        """Put what was used in the place of what was reserved there."""
+    def settle(self, bucket: Bucket, then: int, reserved: int, used: int) -> None:
+        """Put what was used in the place of what was reserved then."""
         ring = self._ring
-        if place == self.place:
+        slot = then // bucket.width
+        if slot == self._slot:
             ring[self._at] += used - reserved
-        elif place > self.place - len(ring):
-            ring[place % len(ring)] += used - reserved
+        elif slot > self._slot - len(ring):
+            ring[slot % len(ring)] += used - reserved
         else:
             return
         self.used += used - reserved
 
     def is_idle(self, bucket: Bucket, now: int) -> bool:
         """Whether nothing is lost with it."""
-        return now // bucket.width - self.place >= len(self._ring)
+        return now // bucket.width - self._slot >= len(self._ring)
 
     def _move(self, slot: int, width: int) -> None:
         ring = self._ring
         if self.used:
-            for old in range(max(self.place + 1, slot - len(ring) + 1), slot + 1):
+            for old in range(max(self._slot + 1, slot - len(ring) + 1), slot + 1):
                 self.used -= ring[old % len(ring)]
                 ring[old % len(ring)] = 0
-        self.place = slot
+        self._slot = slot
         self._at = slot % len(ring)
         self._ends = (slot + 1) * width
 
     def _until_freed(self, over: int, width: int, now: int) -> int:
         ring = self._ring
-        for slot in range(self.place - len(ring) + 1, self.place + 1):
+        for slot in range(self._slot - len(ring) + 1, self._slot + 1):
             over -= ring[slot % len(ring)]
             if over <= 0:
                 return (slot + len(ring)) * width - now
@@ -107,26 +108,25 @@ class Window:
 class Gauge:
     """Counts what is in progress."""
 
-    __slots__ = ("place", "spent", "used")
+    __slots__ = ("spent", "used")
 
     def __init__(self, bucket: Bucket) -> None:
         self.used = 0
         self.spent = 0
-        self.place = 0
 
-    def take(self, bucket: Bucket, asked: int, now: int) -> bool:
-        """Count something, if there is room."""
+    def take(self, bucket: Bucket, asked: int, now: int) -> int:
+        """Count something; what counts with it, or _NO_ROOM."""
         used = self.used + asked
         if used > bucket.most:
-            return False
+            return _NO_ROOM
         self.used = used
-        return True
+        return used
 
     def wait(self, bucket: Bucket, asked: int, now: int) -> int:
         """Milliseconds until there may be room: 0 for now."""
         return 0 if self.used + asked <= bucket.most else SOON
 
-    def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
+    def settle(self, bucket: Bucket, then: int, reserved: int, used: int) -> None:
         """It is over."""
         self.used += used - reserved
 
@@ -138,25 +138,28 @@ class Gauge:
 class Purse:
     """Money of one period: spent by calls that are over, and held by those in progress."""
 
-    __slots__ = ("_held", "place", "spent", "told")
+    __slots__ = ("_began", "_held", "_period", "spent", "told")
 
     def __init__(self, bucket: Bucket, period: int = -1, spent: int = 0) -> None:
-        self.place = period
-        """The period."""
+        self._period = period
+        self._began = start_of(bucket.per, period) if period >= 0 else 0
+        """When that was."""
         self._held = 0
         self.spent = spent
         self.told = False
         """Whether somebody was told that it is spent."""
 
-    def take(self, bucket: Bucket, asked: int, now: int) -> bool:
-        """Count something, if there is room."""
+    def take(self, bucket: Bucket, asked: int, now: int) -> int:
+        """Count something; what counts with it, or _NO_ROOM."""
         period, _ = period_of(bucket.per, now)
-        if period > self.place:
-            self.place, self._held, self.spent, self.told = period, 0, 0, False
-        if self.spent + self._held + asked > bucket.most:
-            return False
+        if period > self._period:
+            self._period, self._began = period, start_of(bucket.per, period)
+            self._held, self.spent, self.told = 0, 0, False
+        used = self.spent + self._held + asked
+        if used > bucket.most:
+            return _NO_ROOM
         self._held += asked
-        return True
+        return used
 
     def wait(self, bucket: Bucket, asked: int, now: int) -> int:
         """Milliseconds until there is room, or may be: 0 for now."""
@@ -172,15 +175,15 @@ class Purse:
         """Spent and held."""
         return self.spent + self._held
 
-    def settle(self, bucket: Bucket, place: int, reserved: int, used: int) -> None:
+    def settle(self, bucket: Bucket, then: int, reserved: int, used: int) -> None:
         """Spend what was used of what was reserved in the same period."""
-        if place == self.place:
+        if then >= self._began:
             self._held -= reserved
             self.spent += used
 
     def is_idle(self, bucket: Bucket, now: int) -> bool:
         """Whether nothing is lost with it."""
-        return self.place < period_of(bucket.per, now)[0]
+        return self._period < period_of(bucket.per, now)[0]
 
 
 State: TypeAlias = Window | Gauge | Purse
@@ -223,7 +226,6 @@ class MemoryLimits:
         self._known: dict[int, _Known] = {}
         """By the identity of the buckets."""
         self._sweep_at = _SWEEP_AT
-        self._count = itertools.count()
         self._opening_seconds = opening_seconds
         self._openings: dict[str, asyncio.Task[bool]] = {}
 
@@ -237,20 +239,19 @@ class MemoryLimits:
         if known is None:
             return None
         counted = known.counted
-        places: list[int] = []
         used: list[int] = []
         for bucket, state, measure in counted:
-            if not state.take(bucket, amounts[measure], now):
-                return self._refuse(counted, amounts, now, places)
-            places.append(state.place)
-            used.append(state.used)
+            taken = state.take(bucket, amounts[measure], now)
+            if taken < 0:
+                return self._refuse(counted, amounts, now, len(used))
+            used.append(taken)
         spent = known.nothing or [state.spent for _, state, _ in counted]
-        return Lease(next(self._count), buckets, amounts, used, spent, now, places, counted)
+        return Lease(0, buckets, amounts, used, spent, now, counted)
 
-    def _refuse(self, counted: Sequence[Counted], amounts: Amounts, now: int, places: Sequence[int]) -> Refusal:
-        """Give back what was taken, as far as it was; why it can't be had, by what has to be waited for longest."""
-        for (bucket, state, measure), place in zip(counted, places):  # noqa: B905 - the rest was not taken
-            state.settle(bucket, place, amounts[measure], 0)
+    def _refuse(self, counted: Sequence[Counted], amounts: Amounts, now: int, taken: int) -> Refusal:
+        """Give back what the first so many took; why it can't be had, by what has to be waited for longest."""
+        for bucket, state, measure in counted[:taken]:
+            state.settle(bucket, now, amounts[measure], 0)
         refusal = None
         for bucket, state, measure in counted:
             state.take(bucket, 0, now)  # moved to the present
@@ -285,16 +286,16 @@ class MemoryLimits:
         """Put what was used in the place of what was reserved; a second time changes nothing."""
         counted, lease.counted = lease.counted, ()
         before = lease.amounts
-        for (bucket, state, measure), place in zip(counted, lease.places):  # noqa: B905 - settled before: nothing
+        for bucket, state, measure in counted:
             reserved, used = before[measure], amounts[measure]
             if measure == _MONEY:
-                self._spend(bucket, state, place, reserved, used)
+                self._spend(bucket, state, lease.now, reserved, used)
             elif reserved != used:
-                state.settle(bucket, place, reserved, used)
+                state.settle(bucket, lease.now, reserved, used)
 
-    def _spend(self, bucket: Bucket, purse: State, place: int, reserved: int, used: int) -> None:
+    def _spend(self, bucket: Bucket, purse: State, then: int, reserved: int, used: int) -> None:
         before = purse.spent
-        purse.settle(bucket, place, reserved, used)
+        purse.settle(bucket, then, reserved, used)
         if before < bucket.warn <= purse.spent:
             self._tell(bucket, purse.spent)
 
@@ -325,7 +326,8 @@ class MemoryLimits:
         """Open a purse with what was spent in its period. No call under way spends from it: none could reserve."""
         try:
             await past.write()
-            period, _ = period_of(bucket.per, max(self._now, self._clock()))
+            self._now = max(self._now, self._clock())
+            period, _ = period_of(bucket.per, self._now)
             spent = await past.spent(bucket, start_of(bucket.per, period))
             self._make_room()
             self._states[bucket.name] = (bucket, Purse(bucket, period, spent))

@@ -121,6 +121,33 @@ async def test_each_has_headers_of_its_own() -> None:
     assert second.headers == [(b"x-request-id", b"second")]
 
 
+PROVIDERS_LIMITS = (b"x-ratelimit-limit-requests", b"9")
+RENAMED = (b"x-isthmus-upstream-ratelimit-limit-requests", b"9")
+
+
+async def test_who_is_limited_is_told_anothers_providers_limits_under_another_name() -> None:
+    targets = Targets(lambda call: Reply(200, [PROVIDERS_LIMITS], b"{}"))
+    calls = [cached_call() for _ in range(2)]
+    calls[1].is_limited = True
+    tasks = await targets.asked(*calls)
+    targets.go.set()
+    free, limited = await asyncio.gather(*tasks)
+    assert PROVIDERS_LIMITS in free.headers
+    assert RENAMED in limited.headers
+    assert PROVIDERS_LIMITS not in limited.headers
+
+
+async def test_so_is_who_is_told_anothers_error() -> None:
+    targets = Targets(failing(BadRequest("no", headers=(PROVIDERS_LIMITS,))))
+    calls = [cached_call() for _ in range(2)]
+    calls[1].is_limited = True
+    tasks = await targets.asked(*calls)
+    targets.go.set()
+    await asyncio.wait(tasks)
+    headers = [error.headers for task in tasks if isinstance(error := task.exception(), GatewayError)]
+    assert headers == [(PROVIDERS_LIMITS,), (RENAMED,)]
+
+
 async def test_the_next_pays_when_the_first_leaves() -> None:
     targets = Targets(whole)
     calls = [cached_call() for _ in range(2)]

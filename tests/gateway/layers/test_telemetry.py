@@ -36,3 +36,21 @@ async def test_an_error_is_noted_by_its_code_and_raised(error: GatewayError, cod
         await Telemetry(fail, (lambda one: told.append(one.error),), Tracer())(call)
     call.close()
     assert told == [code]
+
+
+async def test_what_other_layers_tell_is_in_an_answer_and_in_an_error() -> None:
+    header = (b"x-ratelimit-limit-requests", b"2")
+
+    async def answer(call: Call) -> Reply:
+        call.told = [header]
+        return Reply(200, [(b"x-request-id", b"1")])
+
+    async def fail(call: Call) -> Reply:
+        call.told = [header]
+        raise GatewayError("x", headers=((b"x-request-id", b"1"),))
+
+    reply = await Telemetry(answer, (), Tracer())(a_call())
+    assert reply.headers == [(b"x-request-id", b"1"), header]
+    with pytest.raises(GatewayError) as caught:
+        await Telemetry(fail, (), Tracer())(a_call())
+    assert caught.value.headers == ((b"x-request-id", b"1"), header)

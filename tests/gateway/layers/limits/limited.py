@@ -50,7 +50,6 @@ class Limited:
         self.usage: Usage | None = Usage(10, 10)
         self.causes: tuple[Cause, ...] = ("first",)
         self.headers: list[tuple[bytes, bytes]] = []
-        self.cache: str | None = None
         self.fault: GatewayError | None = None
         self.layer = Limits(self.answer, limits or CallLimits(), self.desk, self.estimates, self.counters)
 
@@ -59,7 +58,7 @@ class Limited:
             attempt = call.begin(self.route.targets[0], cause, 1.0)
             attempt.ended = attempt.first = 2.0
             attempt.status, attempt.usage = 200, self.usage
-        call.usage, call.status, call.cache = self.usage, 200, self.cache
+        call.usage, call.status = self.usage, 200
         if self.fault is not None:
             call.attempts[-1].error, call.attempts[-1].status = "broken", self.fault.status
             raise self.fault
@@ -78,4 +77,4 @@ class Limited:
             reply = await self.layer(call)
         finally:
             call.close()
-        return {name.decode(): value.decode() for name, value in reply.headers}
+        return {name.decode(): value.decode() for name, value in (*reply.headers, *call.told)}
