@@ -14,8 +14,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -24,6 +26,7 @@ from benchmarks.processes import cores
 _MEGABYTE = 2**20
 _BLOCK = bytes(range(256)) * 4_096
 _LEAST_RATIO = 0.6
+_AT_ONCE = 8
 _GROWTH_MOST = 32 * _MEGABYTE
 _SERVER_CORE, _LOAD_CORE = cores()
 _START_SECONDS = 60.0
@@ -72,7 +75,8 @@ def main() -> int:
             before = _memory(pid, "VmRSS")
             rates = {
                 f"one of {options.megabytes} MB": _compare(ours, theirs, options.megabytes, 1, options.rounds),
-                "64 of 1 MB": _compare(ours, theirs, 1, 64, options.rounds),
+                "64 of 1 MB, one after the other": _compare(ours, theirs, 1, 64, options.rounds),
+                f"64 of 1 MB, {_AT_ONCE} at once": _compare(ours, theirs, 1, 64, options.rounds, _AT_ONCE),
             }
             growth = _memory(pid, "VmHWM") - before
     print("| files | gateway, MB/s | nginx, MB/s | gateway : nginx |\n|---|---|---|---|")
@@ -83,17 +87,18 @@ def main() -> int:
     return 0 if large.ratio >= _LEAST_RATIO and growth < _GROWTH_MOST else 1
 
 
-def _compare(ours: int, theirs: int, megabytes: int, times: int, rounds: int) -> Rates:
+def _compare(ours: int, theirs: int, megabytes: int, times: int, rounds: int, at_once: int = 1) -> Rates:
     rates = Rates()
-    for _ in range(rounds):
-        rates.nginx.append(_rate(lambda: _send_to_nginx(theirs, megabytes * _MEGABYTE), megabytes, times))
-        rates.gateway.append(_rate(lambda: _send_to_gateway(ours, megabytes * _MEGABYTE), megabytes, times))
+    with ThreadPoolExecutor(at_once) as clients:
+        for _ in range(rounds):
+            for port, send, kept in ((theirs, _send_to_nginx, rates.nginx), (ours, _send_to_gateway, rates.gateway)):
+                kept.append(_rate(clients, partial(send, port, megabytes * _MEGABYTE), megabytes, times))
     return rates
 
 
-def _rate(send: Callable[[], Callable[[], None]], megabytes: int, times: int) -> float:
+def _rate(clients: ThreadPoolExecutor, send: Callable[[], Callable[[], None]], megabytes: int, times: int) -> float:
     began = time.perf_counter()
-    undo = [send() for _ in range(times)]
+    undo = [sent.result() for sent in [clients.submit(send) for _ in range(times)]]
     rate = megabytes * times / (time.perf_counter() - began)
     for each in undo:
         each()

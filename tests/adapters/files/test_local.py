@@ -186,3 +186,18 @@ async def test_a_file_whose_writer_is_done_while_the_sweep_comes_to_it_is_left_a
     monkeypatch.setattr(os, "open", open_late)
     assert await store.sweep(time.time() + 100) == 0
     assert store.place("0123").read_bytes() == CONTENT
+
+
+async def test_the_disk_begins_with_a_large_file_while_it_arrives(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda file, start, size, advice: begun.append((start, size)))
+    writer = store.write("a/b")
+    for _ in range(40):
+        await writer.write(bytes(1_000_000))
+    in_time = list(begun)
+    await writer.commit()
+    assert len(in_time) >= 3
+    assert [start for start, _ in in_time] == [0, *(start + size for start, size in in_time[:-1])]
+    assert all(size < 10_000_000 for _, size in in_time)
