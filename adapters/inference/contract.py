@@ -49,7 +49,7 @@ class Target(Struct, frozen=True):
     deviates: bool = False
     """Whether requests or answers differ from OpenAI's in more than the names of parameters. It follows from the
     settings, and is asked for every call."""
-    headers: Headers = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     """What every answer of it says of where it came from; it follows from the rest too."""
 
     def __post_init__(self) -> None:

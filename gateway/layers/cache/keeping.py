@@ -107,6 +107,14 @@ def kept_headers(reply: Reply) -> KeptHeaders:
     return tuple([header for header in reply.headers if header[0] in _KEPT_HEADERS])
 
 
+def headers_to_keep(call: Call, reply: Reply) -> KeptHeaders:
+    """The same of a call's reply. Nearly always they are those of its target, which all its answers share."""
+    target, attempts, headers = call.target, call.attempts, reply.headers
+    if target is None or not attempts or attempts[-1].dropped or not call.generates or len(headers) < 2:
+        return kept_headers(reply)
+    return target.headers if headers[1] is target.headers[0] else kept_headers(reply)
+
+
 def _choices(call: Call) -> int:
     """How many answers were asked for."""
     try:

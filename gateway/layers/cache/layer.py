@@ -13,7 +13,7 @@ from gateway.fingerprint import fingerprint
 from gateway.inside import Inside
 from gateway.layers.cache.directives import NOTHING_SAID, Directives, read_directives
 from gateway.layers.cache.embeddings import Embeddings
-from gateway.layers.cache.keeping import Keeper, kept_headers, timed
+from gateway.layers.cache.keeping import Keeper, headers_to_keep, timed
 from gateway.layers.cache.replay import replay
 from gateway.layers.cache.semantic import Question, Semantic
 from gateway.observe.counters import Counters
@@ -148,7 +148,9 @@ class Cache:
             then = None
             if question is not None and self._semantic is not None:
                 then = self._inside.later(self._semantic.index.add, question.group, question.vector, key)
-            call.on_close.append(partial(self._keeper.keep, key, reply, kept_headers(reply), seconds, times, then))
+            call.on_close.append(
+                partial(self._keeper.keep, key, reply, headers_to_keep(call, reply), seconds, times, then)
+            )
         reply.headers.append((b"x-isthmus-cache", call.cache.encode()))  # by now it may have joined another
         return reply
 

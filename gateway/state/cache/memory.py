@@ -120,5 +120,5 @@ class Memory:
 
 def size_of(key: bytes, entry: Entry) -> int:
     """Bytes that an answer takes in memory."""
-    around = _OVERHEAD + _HEADER_OVERHEAD * len(entry.headers) + _PACE_OVERHEAD * len(entry.pace)
-    return len(key) + len(entry.body) + around
+    size = len(key) + len(entry.body) + _OVERHEAD + _HEADER_OVERHEAD * len(entry.headers)
+    return size + _PACE_OVERHEAD * len(entry.pace) if entry.pace else size
