@@ -52,8 +52,8 @@ class Cache:
     ) -> None:
         self._handler = handler
         self._store = store
-        self._get = store.get_at_once
-        """Most calls need nothing that has to be waited for."""
+        self._get = store.get_at_once if semantic is None else None
+        """Where nothing has to be waited for."""
         self._keeper = Keeper(store, entry_bytes, clock)
         self._inside = inside
         self._counters = counters
@@ -68,16 +68,16 @@ class Cache:
         settings = route.settings.cache if route is not None else None
         if settings is None:
             return self._handler(call)
+        get = self._get
         if (
-            self._get is None
-            or settings.semantic is not None
+            get is None
             or call.operation == "embeddings"
             or b"cache-control" in call.client_headers
-            or not _is_short(call.body)
+            or not 0 < call.body.size <= _DIGEST_IN_THREAD_AT
         ):
             return self._answer(call, settings)
         key = fingerprint(call)
-        if (entry := self._get(key)) is not None:
+        if (entry := get(key)) is not None:
             reply = self._known(call, key, entry, settings, NOTHING_SAID)
             if reply is not None:
                 return _ready(reply)
@@ -170,7 +170,5 @@ async def _ready(reply: Reply) -> Reply:
 
 
 def _is_short(body: Body) -> bool:
-    if body.size:
-        return body.size <= _DIGEST_IN_THREAD_AT
     fields = body.fields
     return len(fields.get("messages") or fields.get("prompt") or b"") <= _DIGEST_IN_THREAD_AT

@@ -5,6 +5,7 @@ schemas add around the text has a fixed allowance. What a picture, a sound or a 
 bytes: such a call is bounded by the model's context, or by what the operator declares for each.
 """
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -58,6 +59,13 @@ class Bounds:
     def __init__(self, limits: CallLimits) -> None:
         self._assumed_context = limits.assumed_context
         self._media_tokens = limits.media_tokens
+
+    def largest(self, call: Call, targets: Sequence[Facts | None]) -> int:
+        """Tokens of both, with whichever of the call's targets takes most."""
+        if len(targets) == 1:
+            prompt, completion = self.tokens(call, targets[0])
+            return prompt + completion
+        return max(sum(self.tokens(call, facts)) for facts in targets)
 
     def tokens(self, call: Call, facts: Facts | None) -> tuple[int, int]:
         """Tokens of prompt and completion, with one of the call's targets, at most."""

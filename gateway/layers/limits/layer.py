@@ -95,13 +95,9 @@ class Limits:
         assert route is not None  # noqa: S101 - chosen before any layer that needs it
         if call.operation == "count_tokens":
             return _ONE
-        largest = 0
-        for facts in route.facts:
-            prompt, completion = self._bounds.tokens(call, facts)
-            if prompt + completion > largest:
-                largest = prompt + completion
+        times = route.workers
         cost = self._largest_cost(call, route) if account.spends else 0
-        return (1, largest * route.workers, 1, cost * route.workers)
+        return (1, self._bounds.largest(call, route.facts) * times, 1, cost * times)
 
     def _largest_cost(self, call: Call, route: Route) -> int:
         largest = 0
