@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import secrets
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -189,7 +190,7 @@ class LocalWriter:
             fcntl.flock(self._file, fcntl.LOCK_EX)
         _write_all(self._file, held)
         self._end += sum(map(len, held))
-        if self._end - self._begun >= _BEGUN_AT_ONCE:
+        if sys.platform == "linux" and self._end - self._begun >= _BEGUN_AT_ONCE:
             os.posix_fadvise(self._file, self._begun, self._end - self._begun, os.POSIX_FADV_DONTNEED)
             self._begun = self._end
 
