@@ -47,23 +47,22 @@ def digest(call: Call, fields: dict[str, Raw]) -> bytes:
     """The digest of a call with these fields instead of its own."""
     route = call.route
     assert route is not None  # noqa: S101 - chosen before any layer that needs it
-    settings = route.settings.cache or _CACHE
     if not route.identity:
         _look_at(route)
-    irrelevant = _IRRELEVANT if not settings.ignore else _IRRELEVANT.union(settings.ignore)
-    if not irrelevant.isdisjoint(fields):
-        fields = {name: value for name, value in fields.items() if name not in irrelevant}
+    if not route.irrelevant.isdisjoint(fields):
+        fields = {name: value for name, value in fields.items() if name not in route.irrelevant}
     body = call.body
     known = (call.caller, call.operation, body.on_unsupported)
-    digested = (route.digests.get(known) or _begin(known, call, route, settings)).copy()
+    digested = (route.digests.get(known) or _begin(known, call, route)).copy()
     digested.update(_canonical(fields, body.is_compact))
     return digested.digest()
 
 
-def _begin(known: object, call: Call, route: Route, settings: Cache) -> "hashlib._Hash":
+def _begin(known: object, call: Call, route: Route) -> "hashlib._Hash":
     """The beginning of a digest: all but the fields. It is the same for most calls of a caller."""
     said = [call.client_headers.get(name) for name in route.forwarded]
-    around = (_sharers(call.caller, settings), call.operation, route.identity, call.body.on_unsupported, said)
+    sharers = _sharers(call.caller, route.settings.cache or _CACHE)
+    around = (sharers, call.operation, route.identity, call.body.on_unsupported, said)
     begun = hashlib.sha256(_encode(around) + b"\n")
     if not route.forwarded:
         if len(route.digests) >= _DIGESTS_MAX:
@@ -96,6 +95,7 @@ def _look_at(route: Route) -> None:
             del settings[name]
         forwarded.update(name.lower().encode() for name in target.settings.forward_headers)
         providers.append((target.provider, target.model, settings))
+    route.irrelevant = _IRRELEVANT.union((route.settings.cache or _CACHE).ignore)
     said = _encode_sorted((ANSWERS_VERSION, route.name, providers))
     route.identity = hashlib.sha256(said).digest()
     route.forwarded = tuple(sorted(forwarded))

@@ -18,6 +18,7 @@ class Route:
         "facts",
         "forwarded",
         "identity",
+        "irrelevant",
         "is_plain",
         "name",
         "settings",
@@ -45,6 +46,8 @@ class Route:
         """The same."""
         self.identity = b""
         """What of it decides answers, as a digest; empty until somebody wants to know: see fingerprint.py."""
+        self.irrelevant: frozenset[str] = frozenset()
+        """Fields of requests that do not change answers; known with `identity`."""
         self.forwarded: tuple[bytes, ...] = ()
         """Headers of the client that go on to a provider of it; known with `identity`."""
         self.digests: dict[object, Any] = {}

@@ -30,7 +30,8 @@ class InferenceDoor:
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         """Serve one request. The client's leaving cancels it, in every phase."""
-        scope["extensions"][CANCEL_ON_DISCONNECT]()
+        extensions = scope["extensions"]
+        extensions[CANCEL_ON_DISCONNECT]()
         headers = dict(scope["headers"])
         request_id = request_id_of(headers)
         call: Call | None = None
@@ -41,7 +42,7 @@ class InferenceDoor:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("Only POST is served here.", headers=((b"allow", b"POST"),))
             received = asyncio.get_running_loop().time()
-            caller = onion.keyring.known(headers) or await onion.keyring.identify(headers)
+            caller = onion.keyring.known(headers, extensions) or await onion.keyring.identify(headers)
             if caller.networks:
                 onion.keyring.addresses.check(caller, scope)
             raw = await self._bodies.read(receive, headers, onion.config.server.limits)

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from adapters.wire.errors import Unauthorized
 from config.access import Key
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.auth.tokens import Tokens
 
 _DIGEST_PREFIX = "sha256:"
+_BEFORE = "isthmus.caller"
 _CHALLENGE = ((b"www-authenticate", b"Bearer"),)
 
 
@@ -38,6 +39,14 @@ class Source(Protocol):
     async def find(self, presented: bytes, digest: bytes) -> Caller:
         """The caller of a secret. Raises Unauthorized, and Unavailable where nobody can tell."""
         ...
+
+
+class _Before(NamedTuple):
+    """What a connection's last request was let in by."""
+
+    keyring: "Keyring"
+    authorization: bytes
+    caller: Caller
 
 
 class Keyring:
@@ -64,18 +73,28 @@ class Keyring:
             digest = bytes_of(key.key)
             self._callers.setdefault(digest[:2], []).append((digest, _caller(key)))
 
-    def known(self, headers: dict[bytes, bytes]) -> Caller | None:
+    def known(self, headers: dict[bytes, bytes], connection: dict[str, Any] | None = None) -> Caller | None:
         """The caller that a request's headers name; None where `identify` has to ask somebody.
 
-        Raises Unauthorized. A digest's first bytes choose whom to compare with: they tell nothing about a key.
+        Raises Unauthorized. A digest's first bytes choose whom to compare with: they tell nothing about a key. What
+        follows on one connection nearly always has the same key: `connection` is where it is remembered as long as that
+        is open, if nothing but another configuration can end it.
         """
         if self._open:
             return ANYBODY
+        authorization = headers.get(b"authorization", b"")
+        before: _Before | None = connection.get(_BEFORE) if connection is not None else None
+        if before is not None and before.keyring is self and hmac.compare_digest(before.authorization, authorization):
+            return before.caller
         presented = presented_in(headers)
         digest = hashlib.sha256(presented).digest()
         for known, caller in self._callers.get(digest[:2], ()):
             if hmac.compare_digest(known, digest):
-                return caller if caller.until is None else _alive(caller)
+                if caller.until is not None:
+                    return _alive(caller)
+                if connection is not None and authorization:
+                    connection[_BEFORE] = _Before(self, authorization, caller)
+                return caller
         for source in self._sources:
             found = source.known(digest)
             if found is not None:

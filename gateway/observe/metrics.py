@@ -33,6 +33,7 @@ from gateway.observe.tables import (
     histogram,
     merged,
 )
+from gateway.route import Route
 
 NONE = "(none)"
 """The label of what was not reached."""
@@ -58,12 +59,12 @@ _Usual: TypeAlias = tuple[str, str, str, str | None, str, str, str]
 class _Rows(Struct, frozen=True, gc=False):
     """What usual calls add to: those with one attempt, answered whole and well, whose usage was told."""
 
+    route: Route
     request: RequestKey
-    duration: Histogram
-    prompt: Histogram
-    completion: Histogram
+    answers: Answers
     attempt: Histogram
     spent: Spent
+    prices: Prices | None
 
 
 class Metrics:
@@ -126,36 +127,40 @@ class Metrics:
             return
         key = (call.operation, route.name, call.caller.name, call.cache, target.provider, target.model, attempt.cause)
         rows = self._usual.get(key)
-        if rows is None:
+        if rows is None or rows.route is not route:
             self._count(call)
-            self._remember(key)
+            self._remember(key, call, route)
             return
         self.tables.requests[rows.request] += 1
+        row = rows.answers
         seconds = call.ended - call.received
-        histogram = rows.duration
-        histogram.counts[bisect_left(SECONDS, seconds)] += 1
-        histogram.sum += seconds
-        seconds = attempt.ended - attempt.began
-        histogram = rows.attempt
-        histogram.counts[bisect_left(SECONDS, seconds)] += 1
-        histogram.sum += seconds
-        rows.prompt.observe(TOKENS, usage.prompt_tokens)
+        duration = row.duration
+        duration.counts[bisect_left(SECONDS, seconds)] += 1
+        duration.sum += seconds
+        tokens = row.prompt
+        tokens.counts[bisect_left(TOKENS, usage.prompt_tokens)] += 1
+        tokens.sum += usage.prompt_tokens
         if usage.completion_tokens:
-            rows.completion.observe(TOKENS, usage.completion_tokens)
-        _add(rows.spent, usage, call.prices_of(target))
+            row.completion.observe(TOKENS, usage.completion_tokens)
+        seconds = attempt.ended - attempt.began
+        duration = rows.attempt
+        duration.counts[bisect_left(SECONDS, seconds)] += 1
+        duration.sum += seconds
+        _add(rows.spent, usage, rows.prices)
 
-    def _remember(self, key: _Usual) -> None:
+    def _remember(self, key: _Usual, call: Call, route: Route) -> None:
         """Know the rows of such calls the next time, if they have rows of their own."""
-        operation, route, caller, cache, provider, model, cause = key
+        operation, name, caller, cache, provider, model, cause = key
         tables = self.tables
-        request = (operation, route, caller, _OK, cache or "")
-        answers = tables.answers.get((operation, route, provider, model, ""))
+        request = (operation, name, caller, _OK, cache or "")
+        answers = tables.answers.get((operation, name, provider, model, ""))
         attempt = tables.attempts.get((operation, provider, model, cause, "ok"))
         spent = tables.spent.get((caller, provider, model))
         if request in tables.requests and answers is not None and attempt is not None and spent is not None:
             if len(self._usual) >= _ROWS_MAX:
                 self._usual.clear()
-            self._usual[key] = _Rows(request, answers.duration, answers.prompt, answers.completion, attempt, spent)
+            prices = call.prices_of(call.attempts[0].target)
+            self._usual[key] = _Rows(route, request, answers, attempt, spent, prices)
 
     def _count(self, call: Call) -> None:
         tables = self.tables

@@ -5,7 +5,6 @@ schemas add around the text has a fixed allowance. What a picture, a sound or a 
 bytes: such a call is bounded by the model's context, or by what the operator declares for each.
 """
 
-from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -60,13 +59,6 @@ class Bounds:
         self._assumed_context = limits.assumed_context
         self._media_tokens = limits.media_tokens
 
-    def largest(self, call: Call, targets: Sequence[Facts | None]) -> int:
-        """Tokens of both, with whichever of the call's targets takes most."""
-        if len(targets) == 1:
-            prompt, completion = self.tokens(call, targets[0])
-            return prompt + completion
-        return max(sum(self.tokens(call, facts)) for facts in targets)
-
     def tokens(self, call: Call, facts: Facts | None) -> tuple[int, int]:
         """Tokens of prompt and completion, with one of the call's targets, at most."""
         body = call.body
@@ -81,8 +73,9 @@ class Bounds:
         if facts is not None:
             context = facts.context
             most = facts.completion or context
-        messages = fields.get("messages")
-        if messages is not None and (media := _media(messages)):
+        messages = fields.get("messages", b"")
+        is_text = len(messages) <= _SCANNED_MAX and bytes(messages).find(b"[", 1) < 0
+        if not is_text and (media := _media(messages)):
             whole = context or self._assumed_context
             prompt = whole if self._media_tokens is None else prompt + media * self._media_tokens
         if context is not None and prompt > context * prompts:
@@ -139,13 +132,11 @@ def _prompts(body: Body) -> int:
     return len(each) if each and bytes(each[0])[:1] in b'"[' else 1
 
 
-def _media(messages: Raw) -> int:
-    """Parts of messages that are no text, at most."""
+def _media(messages: Raw | bytes) -> int:
+    """Parts of messages that are no text, at most; some have lists in them."""
     if len(messages) > _SCANNED_MAX:
         return len(messages) // _PART_BYTES
     raw = bytes(messages)
-    if raw.find(b"[", 1) < 0:
-        return 0  # content is text everywhere
     if raw.find(_ESCAPED_LETTER) >= 0:
         return raw.count(b"{")
     return sum(raw.count(word) for word in _MEDIA)

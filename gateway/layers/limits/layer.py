@@ -95,9 +95,14 @@ class Limits:
         assert route is not None  # noqa: S101 - chosen before any layer that needs it
         if call.operation == "count_tokens":
             return _ONE
-        times = route.workers
-        cost = self._largest_cost(call, route) if account.spends else 0
-        return (1, self._bounds.largest(call, route.facts) * times, 1, cost * times)
+        tokens = 0
+        for facts in route.facts:
+            prompt, completion = self._bounds.tokens(call, facts)
+            if prompt + completion > tokens:
+                tokens = prompt + completion
+        if not account.spends:
+            return (1, tokens * route.workers, 1, 0)
+        return (1, tokens * route.workers, 1, self._largest_cost(call, route) * route.workers)
 
     def _largest_cost(self, call: Call, route: Route) -> int:
         largest = 0

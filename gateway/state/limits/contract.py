@@ -58,7 +58,7 @@ class Bucket(Struct, frozen=True):
     """Whose money it is, as the ledger has it."""
 
 
-class Lease(Struct):
+class Lease(Struct, gc=False):
     """What a call holds until it is settled."""
 
     id: int

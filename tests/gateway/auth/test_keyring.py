@@ -62,6 +62,62 @@ def test_anything_else_is_nobody(headers: dict[bytes, bytes], code: str) -> None
     assert SECRET not in caught.value.message
 
 
+def on(connection: dict[str, Any], keyring: Keyring, key: str) -> str | None:
+    """The name of the caller of one more request on a connection."""
+    caller = keyring.known({b"authorization": b"Bearer " + key.encode()}, connection)
+    return None if caller is None else caller.name
+
+
+def test_another_key_on_the_same_connection_is_another_caller() -> None:
+    keyring, connection = Keyring(KEYS), dict[str, Any]()
+    asked = [on(connection, keyring, key) for key in (SECRET, SECRET, "sk-team-b-0123456789", SECRET)]
+    assert asked == ["team-a", "team-a", "team-b", "team-a"]
+    with pytest.raises(Unauthorized):
+        on(connection, keyring, SECRET + "x")
+    with pytest.raises(Unauthorized):
+        keyring.known({}, connection)
+
+
+def test_a_key_that_a_new_configuration_does_not_have_is_nobodys_on_an_open_connection_too() -> None:
+    connection: dict[str, Any] = {}
+    assert on(connection, Keyring(KEYS), SECRET) == "team-a"
+    with pytest.raises(Unauthorized):
+        on(connection, Keyring(KEYS[1:]), SECRET)
+
+
+def test_a_key_that_ends_is_nobodys_on_an_open_connection_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = Keyring([Key(name="short", key=SECRET, expires="2033-05-18T03:33:20Z")])
+    connection: dict[str, Any] = {}
+    assert on(connection, ends, SECRET) == "short"
+    monkeypatch.setattr(time, "time", lambda: 2_000_000_001.0)
+    with pytest.raises(Unauthorized):
+        on(connection, ends, SECRET)
+
+
+def test_a_key_that_others_know_is_asked_for_each_time() -> None:
+    changing = Changing(Caller("managed", ["*"]))
+    keyring, connection = Keyring([], changing, guarded=True), dict[str, Any]()
+    assert on(connection, keyring, "sk-managed") == "managed"
+    changing.caller = None
+    assert on(connection, keyring, "sk-managed") is None
+
+
+class Changing:
+    """A source whose keys may be taken away."""
+
+    def __init__(self, caller: Caller | None) -> None:
+        self.caller = caller
+
+    def known(self, digest: bytes) -> Caller | None:
+        return self.caller
+
+    def takes(self, presented: bytes) -> bool:
+        return True
+
+    async def find(self, presented: bytes, digest: bytes) -> Caller:
+        raise NotImplementedError
+
+
 def test_without_keys_everybody_may_ask_for_everything() -> None:
     assert Keyring([]).known({b"authorization": b"Bearer any"}) is ANYBODY
     assert ANYBODY.allows("any/model")

@@ -30,6 +30,9 @@ def a_route(*targets: Target, name: str = "fast", prices: Prices | None = PRICES
     return Route(name, Model(deployments=deployments), targets, (Facts(prices=prices),) * len(targets))
 
 
+_ROUTE = a_route(a_target())
+
+
 def finished(
     *,
     route: Route | None = None,
@@ -42,7 +45,7 @@ def finished(
 ) -> Call:
     """A call that was answered by its route's first target, its first content after half a second."""
     call = a_call(caller=caller, **fields)
-    call.route = route or a_route(a_target())
+    call.route = route or _ROUTE
     attempt = call.begin(call.route.targets[0], "first", call.received)
     attempt.status, attempt.error, attempt.usage = status, error, usage
     attempt.first = 0.0 if error else call.received + 0.5

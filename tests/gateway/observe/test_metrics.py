@@ -6,13 +6,15 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.wire.usage import Usage
+from config.facts import Prices
 from gateway.auth import Caller
 from gateway.call import Attempt
+from gateway.cost import cost_of
 from gateway.observe.exposition import expose
 from gateway.observe.metrics import OTHER, Metrics, outcome_of
 from gateway.observe.tables import Tables, decode, encode, merged
 from tests.gateway.calls import a_call, a_target
-from tests.gateway.observe.finished import a_route, finished, metrics
+from tests.gateway.observe.finished import PRICES, USAGE, a_route, finished, metrics
 
 ANSWERED_BY = {"operation": "chat", "route": "fast", "provider": "lab", "model": "llama"}
 TARGET = {"provider": "lab", "model": "llama"}
@@ -88,6 +90,16 @@ async def test_tokens_and_money_are_those_of_every_attempt() -> None:
     assert value(counted, "cost_usd_total", **spent) == pytest.approx((600 * 2 + 400 * 1 + 100 * 10) / 1e6)
     assert value(counted, "cost_usd_total", **spent | {"provider": "first"}) == pytest.approx(0.002)
     assert value(counted, "unpriced_attempts_total", **TARGET) == 0
+
+
+async def test_money_is_that_of_the_prices_of_the_moment() -> None:
+    counted = metrics()
+    target = a_target()
+    before, after = a_route(target), a_route(target, prices=Prices(prompt=4, completion=20, version="2026-12-01"))
+    for route in (before, before, after, after):
+        counted(finished(route=route))
+    one = cost_of(USAGE, PRICES)
+    assert [spent.cost for spent in counted.tables.spent.values()] == [2 * one + 2 * 2 * one]
 
 
 async def test_an_unknown_price_is_told() -> None:
