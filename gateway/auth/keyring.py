@@ -1,4 +1,7 @@
-"""A key or a token to the caller it stands for. Keys are kept as digests only and compared in constant time."""
+"""A key or a token to the caller it stands for. Keys are kept as digests only and compared in constant time.
+
+What a connection's last request presented is kept as it came, as long as the connection is open.
+"""
 
 import hashlib
 import hmac
