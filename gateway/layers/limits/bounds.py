@@ -73,9 +73,8 @@ class Bounds:
         if facts is not None:
             context = facts.context
             most = facts.completion or context
-        messages = fields.get("messages", b"")
-        is_text = len(messages) <= _SCANNED_MAX and bytes(messages).find(b"[", 1) < 0
-        if not is_text and (media := _media(messages)):
+        messages = fields.get("messages")
+        if messages is not None and (media := _media(messages)):
             whole = context or self._assumed_context
             prompt = whole if self._media_tokens is None else prompt + media * self._media_tokens
         if context is not None and prompt > context * prompts:
@@ -132,11 +131,13 @@ def _prompts(body: Body) -> int:
     return len(each) if each and bytes(each[0])[:1] in b'"[' else 1
 
 
-def _media(messages: Raw | bytes) -> int:
-    """Parts of messages that are no text, at most; some have lists in them."""
+def _media(messages: Raw) -> int:
+    """Parts of messages that are no text, at most."""
     if len(messages) > _SCANNED_MAX:
         return len(messages) // _PART_BYTES
     raw = bytes(messages)
+    if raw.find(b"[", 1) < 0:
+        return 0  # content is text everywhere
     if raw.find(_ESCAPED_LETTER) >= 0:
         return raw.count(b"{")
     return sum(raw.count(word) for word in _MEDIA)

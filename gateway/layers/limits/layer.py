@@ -15,7 +15,6 @@ from gateway.layers.limits.headers import printable, standing, standing_refused,
 from gateway.layers.limits.settlement import Settlement
 from gateway.observe.counters import Counters
 from gateway.observe.estimates import Estimates
-from gateway.route import Route
 from gateway.state.faults import RedisUnavailable
 from gateway.state.limits.contract import Amounts, Lease, LimitStore, Refusal, Unread
 from gateway.state.limits.desk import Desk
@@ -95,24 +94,19 @@ class Limits:
         assert route is not None  # noqa: S101 - chosen before any layer that needs it
         if call.operation == "count_tokens":
             return _ONE
-        tokens = 0
-        for facts in route.facts:
+        tokens = cost = 0
+        for index, facts in enumerate(route.facts):
             prompt, completion = self._bounds.tokens(call, facts)
             if prompt + completion > tokens:
                 tokens = prompt + completion
-        if not account.spends:
-            return (1, tokens * route.workers, 1, 0)
-        return (1, tokens * route.workers, 1, self._largest_cost(call, route) * route.workers)
-
-    def _largest_cost(self, call: Call, route: Route) -> int:
-        largest = 0
-        for target, facts in zip(route.targets, route.facts, strict=True):
-            cost = largest_cost(call, *self._bounds.tokens(call, facts), facts)
-            if cost is None:
-                self._without_price(f"{target.provider}/{target.model}")
-            else:
-                largest = max(largest, cost)
-        return largest
+            if account.spends:
+                dearest = largest_cost(call, prompt, completion, facts)
+                if dearest is None:
+                    target = route.targets[index]
+                    self._without_price(f"{target.provider}/{target.model}")
+                else:
+                    cost = max(cost, dearest)
+        return (1, tokens * route.workers, 1, cost * route.workers)
 
     def _without_price(self, model: str) -> None:
         if self._limits.unknown_price == "refuse":
