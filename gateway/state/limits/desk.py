@@ -52,6 +52,7 @@ class Alarm:
         self._counters.add("budget_events", event)
         told = {
             "event": event,
+            "created_at": int(time.time()),
             "budget": bucket.title,
             "holder": bucket.holder,
             "spent_usd": dollars(spent),

@@ -1,4 +1,5 @@
-"""Tells an https URL what happened to a budget: small JSON, a few tries, never a private address unless allowed.
+"""Tells an https URL what happened to budgets: small JSON in the order of the events, a few tries, never a private
+address unless allowed.
 
 The name is looked up once and that address connected to, so that no later answer leads elsewhere.
 """
@@ -9,6 +10,7 @@ import logging
 import random
 import socket
 import ssl
+from collections import deque
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,7 +23,7 @@ log = logging.getLogger("isthmus.limits")
 _TRIES: Final = 4
 _FIRST_PAUSE_SECONDS: Final = 0.5
 _TRY_SECONDS: Final = 5.0
-_UNDER_WAY_MAX: Final = 64
+_WAITING_MAX: Final = 1_024
 _HTTPS: Final = 443
 _TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """Stands for IPv4: https://www.rfc-editor.org/rfc/rfc6052#section-2.1"""
@@ -30,13 +32,14 @@ _SUCCESS: Final = range(200, 300)
 
 
 class Webhook:
-    """Posts in tasks of its own."""
+    """Posts one event after the other, in a task of its own."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._url: str | None = None
         self._private = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: deque[tuple[str, bool, bytes]] = deque()
+        self._task: asyncio.Task[None] | None = None
 
     def configure(self, url: str | None, *, private: bool) -> None:
         """Post there from now on. `private`: whether it may be an address of a private network."""
@@ -44,24 +47,35 @@ class Webhook:
         self._private = private
 
     def post(self, told: dict[str, Any]) -> None:
-        """Tell it; nothing where no URL is configured, or where too much is being told."""
+        """Tell it; nothing where no URL is configured, or where too much waits to be told."""
         if self._url is None:
             return
-        if len(self._tasks) >= _UNDER_WAY_MAX:
-            self._counters.add("webhook_failures", "crowded")
+        if len(self._waiting) >= _WAITING_MAX:
+            self._fail("crowded", f"{_WAITING_MAX} events wait already")
             return
-        task = asyncio.get_running_loop().create_task(self._deliver(self._url, msgspec.json.encode(told)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._waiting.append((self._url, self._private, msgspec.json.encode(told)))
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._deliver_all())
 
     async def close(self) -> None:
-        """Give what is under way a moment."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=_LAST_SECONDS)
+        """Give what waits a moment, and say what was not told."""
+        if self._task is not None:
+            _, late = await asyncio.wait([self._task], timeout=_LAST_SECONDS)
             for task in late:
                 task.cancel()
+        while self._waiting:
+            self._waiting.popleft()
+            self._fail("closed", "the gateway stops")
 
-    async def _deliver(self, url: str, body: bytes) -> None:
+    async def _deliver_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._deliver(*self._waiting[0])
+                self._waiting.popleft()
+        finally:
+            self._task = None
+
+    async def _deliver(self, url: str, private: bool, body: bytes) -> None:
         problem = ""
         for number in range(_TRIES):
             if number:
@@ -69,7 +83,7 @@ class Webhook:
                 await asyncio.sleep(random.uniform(most / 2, most))  # noqa: S311 - nothing secret
             try:
                 async with asyncio.timeout(_TRY_SECONDS):
-                    status = await _post(url, body, private=self._private)
+                    status = await _post(url, body, private=private)
             except Forbidden as error:
                 self._fail("forbidden", str(error))
                 return

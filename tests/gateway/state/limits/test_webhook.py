@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import trustme
 
@@ -51,7 +52,7 @@ async def post(url: str, *, private: bool) -> Counters:
     hook = Webhook(counters)
     hook.configure(url, private=private)
     hook.post({"event": "budget_warning"})
-    await asyncio.wait(hook._tasks)
+    await hook.close()
     return counters
 
 
@@ -77,6 +78,53 @@ async def test_it_gives_up(listener: Listener, caplog: pytest.LogCaptureFixture)
     assert len(listener.heard) == 4
     assert counters.values["webhook_failures", "failed"] == 1
     assert "status 500" in caplog.text
+
+
+async def test_events_arrive_in_their_order_also_when_the_first_is_tried_again(listener: Listener) -> None:
+    listener.statuses = [500, 500, 200]
+    hook = Webhook(Counters())
+    hook.configure(f"https://localhost:{listener.port}", private=True)
+    for number in range(5):
+        hook.post({"number": number})
+    await hook.close()
+    heard = [msgspec.json.decode(each.partition(b"\r\n\r\n")[2])["number"] for each in listener.heard]
+    assert heard == [0, 0, 0, 1, 2, 3, 4]
+
+
+async def test_an_event_after_the_others_were_told_is_told_too(listener: Listener) -> None:
+    hook = Webhook(Counters())
+    hook.configure(f"https://localhost:{listener.port}", private=True)
+    for number in (1, 2):
+        hook.post({"number": number})
+        await hook.close()
+        assert len(listener.heard) == number
+
+
+async def test_what_is_not_told_before_the_end_is_counted(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(webhook, "_LAST_SECONDS", 0.05)
+    monkeypatch.setattr(webhook, "_FIRST_PAUSE_SECONDS", 60.0)
+    listener.statuses = [500]
+    counters = Counters()
+    hook = Webhook(counters)
+    hook.configure(f"https://localhost:{listener.port}", private=True)
+    for _ in range(3):
+        hook.post({"event": "budget_warning"})
+    await hook.close()
+    assert counters.values["webhook_failures", "closed"] == 3
+    assert "the gateway stops" in caplog.text
+
+
+async def test_more_than_may_wait_is_counted_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "_WAITING_MAX", 2)
+    counters = Counters()
+    hook = Webhook(counters)
+    hook.configure("http://localhost:1/", private=True)
+    for _ in range(5):
+        hook.post({"event": "budget_warning"})
+    await hook.close()
+    assert counters.values["webhook_failures", "crowded"] == 3
 
 
 async def test_a_private_address_is_not_asked_unless_allowed(listener: Listener) -> None:
