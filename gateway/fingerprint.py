@@ -29,6 +29,7 @@ _ESCAPES = (b"\\u", b"\\/")
 """Spellings of characters that may also stand for themselves."""
 _CACHE = Cache()
 _DIGESTS_MAX = 1_024
+_DIGEST_BYTES = 32
 
 _encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
@@ -58,12 +59,12 @@ def digest(call: Call, fields: dict[str, Raw]) -> bytes:
     return digested.digest()
 
 
-def _begin(known: object, call: Call, route: Route) -> "hashlib._Hash":
+def _begin(known: object, call: Call, route: Route) -> "hashlib.blake2b":
     """The beginning of a digest: all but the fields. It is the same for most calls of a caller."""
     said = [call.client_headers.get(name) for name in route.forwarded]
     sharers = _sharers(call.caller, route.settings.cache or _CACHE)
     around = (sharers, call.operation, route.identity, call.body.on_unsupported, said)
-    begun = hashlib.sha256(_encode(around) + b"\n")
+    begun = hashlib.blake2b(_encode(around) + b"\n", digest_size=_DIGEST_BYTES)
     if not route.forwarded:
         if len(route.digests) >= _DIGESTS_MAX:
             route.digests.clear()

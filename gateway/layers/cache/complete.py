@@ -13,7 +13,8 @@ _STOP = re.compile(rb'"stop_reason":\s*"([^"]*)"')
 _SAYS = re.compile(rb'"(?:content|text|refusal|reasoning|reasoning_content|thinking|arguments|name|data)":\s*"[^"]')
 # A quote inside a string is escaped, so these find members and never a text.
 _USUAL_END = b'"finish_reason":"stop"'
-_SAID, _SILENT = b'"content":"', b'"content":""'
+_SAYING = b'"message":{"role":"assistant","content":"'
+_QUOTE = ord('"')
 _WITHHELD = frozenset({b"content_filter", b"refusal", b"error"})
 _WITHHELD_ANSWERS = frozenset(reason.decode() for reason in _WITHHELD)
 _NOTHING = frozenset({b"", b"null", b'""', b"[]"})
@@ -76,11 +77,10 @@ def _is_complete_stream(body: bytes, choices: int) -> bool:
 def _is_usual(body: bytes) -> bool:
     """Whether an answer with one choice says something and came to its end, as nearly all do: seen without reading it.
 
-    The end is near the body's end, and what is said near its beginning.
+    The end is near the body's end, and what is said near its beginning: what lies between is not gone through.
     """
-    end = body.rfind(_USUAL_END)
-    said = body.find(_SAID, 0, end) if end >= 0 else -1
-    return said >= 0 and body.find(_SILENT, said, end) < 0
+    saying = body.find(_SAYING)
+    return saying >= 0 and body.rfind(_USUAL_END) > saying and body[saying + len(_SAYING)] != _QUOTE
 
 
 def _is_complete_answer(body: bytes) -> bool:

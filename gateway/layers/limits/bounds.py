@@ -46,6 +46,8 @@ _PASSAGE_BYTES: Final = 500
 _PASSAGES: Final = 100
 """A rerank search has so many passages; a document is cut into passages of 500 tokens."""
 _ASKED: Final = ("max_completion_tokens", "max_tokens")
+_BOUNDING: Final = frozenset({*_ASKED, "prediction", "n", "best_of"})
+"""Fields that say how much is written at most."""
 _number = msgspec.json.Decoder(int, strict=False)
 _list = msgspec.json.Decoder(list[Raw])
 
@@ -79,15 +81,9 @@ class Bounds:
             prompt = whole if self._media_tokens is None else prompt + media * self._media_tokens
         if context is not None and prompt > context * prompts:
             prompt = context * prompts
-        completion = _asked(fields)
-        if completion is None:
-            completion = most or self._assumed_context
-        elif most is not None and completion > most:
-            completion = most
-        if "prediction" in fields:
-            completion += len(fields["prediction"])  # what is not taken over is billed as if it were written
-        if "n" in fields or "best_of" in fields:
-            completion *= _choices(fields)
+        completion = most or self._assumed_context
+        if not _BOUNDING.isdisjoint(fields):
+            completion = _completion(fields, completion, most)
         return prompt, completion * prompts
 
 
@@ -96,6 +92,18 @@ def largest_cost(call: Call, prompt: int, completion: int, facts: Facts | None) 
     if facts is None or facts.prices is None or "models" in call.body.fields:
         return None
     return dearest(facts.prices, prompt, completion, searches=_searches(call) if call.operation == "rerank" else 0)
+
+
+def _completion(fields: Fields, unasked: int, most: int | None) -> int:
+    """What all choices come to at most; `unasked` is what one does where the client bounds nothing."""
+    completion = _asked(fields)
+    if completion is None:
+        completion = unasked
+    elif most is not None and completion > most:
+        completion = most
+    if "prediction" in fields:
+        completion += len(fields["prediction"])  # what is not taken over is billed as if it were written
+    return completion * _choices(fields) if "n" in fields or "best_of" in fields else completion
 
 
 def _asked(fields: Fields) -> int | None:
