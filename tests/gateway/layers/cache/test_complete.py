@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from gateway.layers.cache.complete import is_complete
 
 _texts = st.sampled_from(["", "hello", '"', '"finish_reason":"stop"', '"message":{"role":"assistant","content":"x'])
-_messages = st.fixed_dictionaries(
+_messages: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
     {"role": st.just("assistant"), "content": st.none() | _texts},
     optional={"refusal": st.none() | _texts, "annotations": st.just([]), "audio": st.just({"content": "x"})},
 )
-_choices = st.fixed_dictionaries(
+_choices: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries(
     {
         "index": st.just(0),
         "message": _messages,
