@@ -1,5 +1,6 @@
 """`isthmus serve`: run the gateway, with one worker in this process or several under it."""
 
+import gc
 import socket
 import sys
 import tempfile
@@ -67,5 +68,6 @@ def _run_workers(config: Config, path: Path | None, said: Said, port: int, run_d
             *("--index", str(index), "--in-flight", str(in_flight.fileno()), "--run-dir", str(run_dir)),
         ]
 
+    gc.enable()
     workers = Workers(server.workers, command, in_flight)
     return workers.run(server.drain_seconds, ready=lambda: welcome(config, port))
