@@ -99,5 +99,6 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the gateway, which then closes the pipe
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a gateway that is gone waits for no answer
     os.nice(_NICENESS)
     serve(sys.stdin.buffer, sys.stdout.buffer)

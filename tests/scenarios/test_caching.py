@@ -243,8 +243,8 @@ def test_embeddings_ask_only_for_what_is_new(start_gateway: StartGateway, upstre
 # In Redis
 
 
-def in_redis(case: Case, server: RedisServer, **redis: Any) -> dict[str, Any]:
-    state = {"redis": {"url": server.url, **redis}}
+def in_redis(case: Case, server: RedisServer, timeout_ms: int = 2_000) -> dict[str, Any]:
+    state = {"redis": {"url": server.url, "timeout_ms": timeout_ms}}
     return config(case) | {"cache": {"store": "redis"}, "state": state}
 
 

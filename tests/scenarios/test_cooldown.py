@@ -186,7 +186,7 @@ class TestShared:
         return own_redis
 
     def start(self, start_gateway: StartGateway, redis: RedisServer, sections: dict[str, Any]) -> list[GatewayProcess]:
-        state = {"redis": {"url": redis.url}}
+        state = {"redis": {"url": redis.url, "timeout_ms": 2_000}}
         return [
             start_gateway(None, "--workers", "4", models=sections, state=state),
             start_gateway(models=sections, state=state),
@@ -238,7 +238,7 @@ class TestShared:
             "--workers",
             "2",
             models=models([sick, good], failures=1, seconds=1),
-            state={"redis": {"url": redis.url}},
+            state={"redis": {"url": redis.url, "timeout_ms": 2_000}},
         )
         asked(gateway)
         sick.script = lambda request: [Hang()]

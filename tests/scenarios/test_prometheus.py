@@ -48,7 +48,7 @@ def settings(upstream: Upstream, redis: RedisServer, folder: Path) -> dict[str, 
         },
         "facts": {"scripted/talker": {"prices": {"prompt": 2, "completion": 10, "version": "2026-11-01"}}},
         "cache": {"store": "redis"},
-        "state": {"redis": {"url": redis.url}, "records": {"folder": str(folder / "state")}},
+        "state": {"redis": {"url": redis.url, "timeout_ms": 2_000}, "records": {"folder": str(folder / "state")}},
         "telemetry": {"metrics_key": METRICS_KEY},
     }
 

@@ -87,7 +87,7 @@ def test_what_another_gateway_has_used_counts(
     cases = answering(upstream, 2)
     lines = deployments(cases, {"requests_per_minute": 1_000}, {"requests_per_minute": 1_000})
     models = route("usage_based", lines) | {"first": {"deployments": lines[:1]}}
-    state = {"redis": {"url": own_redis.url}}
+    state = {"redis": {"url": own_redis.url, "timeout_ms": 2_000}}
     one, other = start_gateway(models=models, state=state), start_gateway(models=models, state=state)
     tally(one, 30, "first")
     until(lambda: tally(other, 4) == {cases[1].name: 4})

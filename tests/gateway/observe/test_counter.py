@@ -4,8 +4,12 @@ import asyncio
 import logging
 import os
 import signal
+import struct
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 
 from adapters.wire.usage import Usage
@@ -44,6 +48,18 @@ def process_of(counter: Counter) -> asyncio.subprocess.Process:
 
 async def test_it_counts_what_counting_here_would(counter: Counter) -> None:
     assert await counter.usage_of(a_stream()) == count(uncounted(a_stream()))
+
+
+async def test_a_process_whose_gateway_is_gone_ends_in_silence() -> None:
+    message = msgspec.msgpack.encode(uncounted(a_stream()))
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway.observe.counter"), stdin=PIPE, stdout=writing, stderr=PIPE
+    )
+    os.close(writing)
+    _, said = await process.communicate(struct.pack("!I", len(message)) + message)
+    assert (process.returncode, said) == (-signal.SIGPIPE, b"")
 
 
 async def test_one_process_counts_many_calls(counter: Counter) -> None:

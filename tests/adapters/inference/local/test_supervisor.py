@@ -145,6 +145,7 @@ async def test_a_killed_process_comes_back(make: Make) -> None:
     (pid,) = processes(engine)
     os.kill(pid, signal.SIGKILL)
     await gone(pid)
+    await noticed(engine)
     assert await embeds(await engine.ready("minilm"))
     assert processes(engine) != [pid]
 
@@ -199,6 +200,7 @@ async def test_a_process_whose_socket_was_removed_is_killed_and_comes_back(
         (pid,) = processes(engine)
         os.unlink(url.removeprefix("unix://"))
         await gone(pid)
+    await noticed(engine)
     assert await embeds(await engine.ready("minilm"))
 
 

@@ -18,7 +18,7 @@ from adapters.vector_io.milvus import BACKEND, Options, lite
 from adapters.vector_io.milvus.backend import Milvus
 from adapters.vector_io.words import words
 from tests.adapters.vector_io.openers.milvus_lite import shared
-from tests.adapters.vector_io.plenty import once_it_is_back, some_chunks, watched_loop
+from tests.adapters.vector_io.plenty import FREE_SECONDS, longest_stall, once_it_is_back, some_chunks
 from tests.adapters.vector_io.samples import ids
 
 pytest.importorskip("pymilvus", reason="the extra milvus is not installed")
@@ -242,11 +242,13 @@ async def test_calls_leave_the_event_loop_free() -> None:
     await backend.start()
     chunks = some_chunks(300, 64)
     await backend.create("stall", 64)
-    async with watched_loop() as longest:
+
+    async def work() -> None:
         await asyncio.gather(*(backend.write("stall", chunks[at : at + 100]) for at in (0, 100, 200)))
         await backend.nearest("stall", chunks[0].vector, 50)
         await backend.matching("stall", chunks[0].text, 50)
-    assert longest[0] < 0.25
+
+    assert await longest_stall(work) < FREE_SECONDS
     await backend.drop("stall")
     await backend.close()
 
