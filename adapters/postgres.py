@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from adapters.shielded import shielded
+
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
@@ -30,9 +32,7 @@ async def borrowed(pool: "asyncpg.Pool") -> AsyncIterator["PoolConnectionProxy"]
         connection.terminate()
         raise
     finally:
-        giving_back = asyncio.create_task(pool.release(connection))
-        giving_back.add_done_callback(_retrieve)
-        await asyncio.shield(giving_back)
+        await shielded(asyncio.create_task(pool.release(connection)))
 
 
 @asynccontextmanager
@@ -57,9 +57,3 @@ async def look_into(url: str) -> AsyncIterator["asyncpg.Connection"]:
         raise Unreachable(str(error)) from None
     except (*BROKEN, ValueError) as error:
         raise Unreachable(type(error).__name__) from None
-
-
-def _retrieve(giving_back: "asyncio.Task[None]") -> None:
-    """Take note of how it ended: whoever waited for it may have left."""
-    if not giving_back.cancelled():
-        giving_back.exception()

@@ -5,16 +5,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from adapters.shielded import shielded
+
 _T = TypeVar("_T")
 
 
 async def to_its_end(threads: ThreadPoolExecutor, work: Callable[..., _T], *arguments: object) -> _T:
     """Do it, even if nobody waits for it any more: then what went wrong is told to nobody."""
-    running = asyncio.get_running_loop().run_in_executor(threads, work, *arguments)
-    running.add_done_callback(_tell_nobody)
-    return await asyncio.shield(running)
-
-
-def _tell_nobody(done: asyncio.Future[_T]) -> None:
-    if not done.cancelled():
-        done.exception()
+    return await shielded(asyncio.get_running_loop().run_in_executor(threads, work, *arguments))

@@ -22,6 +22,7 @@ import msgspec
 from adapters.inference.local.options import LocalModel, ProcessSettings
 from adapters.inference.local.process import ModelProcess, answers, spawn
 from adapters.inference.local.weights import PACKAGED, locate
+from adapters.shielded import shielded
 from adapters.wire.errors import GatewayError, Overloaded, UpstreamError
 
 log = logging.getLogger("isthmus.local")
@@ -66,7 +67,7 @@ class Supervisor:
                 raise Overloaded(f"The local model '{self._name}' is loading, and its queue is full.", retry_after=2)
             self._waiting += 1
             try:
-                await asyncio.shield(self._start())
+                await shielded(self._start())
             finally:
                 self._waiting -= 1
         return f"unix://{self._socket}"
@@ -86,7 +87,6 @@ class Supervisor:
         """The one attempt that everybody waits for."""
         if self._starting is None or self._starting.done():
             self._starting = asyncio.get_running_loop().create_task(self._reach())
-            self._starting.add_done_callback(_retrieve)
         return self._starting
 
     async def _reach(self) -> None:
@@ -216,9 +216,3 @@ def _take(path: Path) -> IO[bytes] | None:
         file.close()
         return None
     return file
-
-
-def _retrieve(task: asyncio.Task[None]) -> None:
-    """Take note of an outcome that nobody may wait for any more."""
-    if not task.cancelled():
-        task.exception()

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from adapters.safety.contract import CheckUnavailable
+from adapters.shielded import shielded
 
 _ANSWER_MAX = 67_108_864
 """Bytes."""
@@ -50,11 +51,7 @@ class Apart:
         task = asyncio.get_running_loop().create_task(self._do(argument))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            task.add_done_callback(_forget)
-            raise
+        return await shielded(task)
 
     async def _do(self, argument: Any) -> bytes:
         async with self._free:
@@ -106,12 +103,6 @@ class Apart:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-
-
-def _forget(task: "asyncio.Task[bytes]") -> None:
-    """Nobody waits for what became of it."""
-    if not task.cancelled():
-        task.exception()
 
 
 async def _exchange(process: asyncio.subprocess.Process, message: Any) -> bytes:

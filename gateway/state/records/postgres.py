@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import asyncpg
 
 from adapters.postgres import BROKEN, borrowed
+from adapters.shielded import shielded
 from gateway.state.records.contract import Conflict, RecordsUnavailable, Row, Step, Value
 from gateway.state.records.migrations import APPLIED, APPLY, TABLE, pending
 
@@ -116,9 +117,8 @@ class PostgresRecords:
                 )
         if self._migration is None or _has_failed(self._migration):
             self._migration = asyncio.create_task(_migrate(self._pool))
-            self._migration.add_done_callback(_has_failed)
         if not self._migration.done():
-            await asyncio.shield(self._migration)
+            await shielded(self._migration)
         return self._pool
 
 
