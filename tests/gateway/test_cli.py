@@ -1,4 +1,4 @@
-"""How the command line ends when it is interrupted or nobody reads."""
+"""When the command line looks for garbage, and how it ends when it is interrupted or nobody reads."""
 
 import gc
 import os
